@@ -1,0 +1,54 @@
+"""Every learning-rate schedule as one line of YAML, for Hydra and PyTorch Lightning.
+
+Importing this package imports neither torch nor Lightning nor Hydra: each name loads what it needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lr_configs.builder import build, scheduler
+    from lr_configs.callback import LRSchedulerCallback, lightning
+    from lr_configs.errors import SchedulerConfigError
+    from lr_configs.horizon import Horizon
+    from lr_configs.plan import curve
+    from lr_configs.registry import available
+    from lr_configs.hydra_store import store
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Horizon": "horizon",
+    "LRSchedulerCallback": "callback",
+    "SchedulerConfigError": "errors",
+    "available": "registry",
+    "build": "builder",
+    "curve": "plan",
+    "lightning": "callback",
+    "scheduler": "builder",
+    "store": "hydra_store",
+}
+__all__ = [
+    "Horizon",
+    "LRSchedulerCallback",
+    "SchedulerConfigError",
+    "available",
+    "build",
+    "curve",
+    "lightning",
+    "scheduler",
+    "store",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"lr_configs.{_HOME[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,56 @@
+"""The one error type for everything a user can write wrongly."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class SchedulerConfigError(ValueError):
+    """A schedule that cannot be right, refused before training starts.
+
+    Args:
+        key: where the mistake is, dotted (``stages.decay.T_max``).
+        value: what was written there.
+        rule: what holds for this key.
+        remedy: what to write instead.
+
+    >>> error = SchedulerConfigError("T_max", 0, "a length is positive", "Write 10 or '10%'")
+    >>> print(error)
+    T_max=0: a length is positive. Write 10 or '10%'.
+    >>> error.within("stages.decay").key
+    'stages.decay.T_max'
+    """
+
+    def __init__(self, key: str, value: Any, rule: str, remedy: str) -> None:
+        self.key, self.value, self.rule, self.remedy = key, value, rule, remedy
+        shown = repr(value)
+        if len(shown) > 200:
+            shown = f"{shown[:197]}..."
+        super().__init__(f"{key}={shown}: {rule.rstrip('.')}. {remedy.rstrip('.')}.")
+
+    def within(self, prefix: str) -> SchedulerConfigError:
+        """The same error seen from one level up."""
+        return type(self)(f"{prefix}.{self.key}", self.value, self.rule, self.remedy)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The message is built from four parts: pickling by `args` alone would lose them.
+        return type(self), (self.key, self.value, self.rule, self.remedy)
+
+
+class RunTooShortError(SchedulerConfigError):
+    """A share of this run is less than half a scheduler step."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``"did you mean 'x'? "`` for the closest known word, or an empty text.
+
+    >>> nearest("gama", ["gamma", "step_size"])
+    "did you mean 'gamma'? "
+    """
+    known = [str(k) for k in known]
+    folded = {k.lower().replace("_", "").replace("/", ""): k for k in known}
+    bare = str(word).lower().replace("_", "").replace("/", "")
+    close = difflib.get_close_matches(bare, folded, n=1, cutoff=0.5)
+    return f"did you mean {folded[close[0]]!r}? " if close else ""

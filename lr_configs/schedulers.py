@@ -1,0 +1,1531 @@
+"""torch's schedulers with their recurrences replaced: ``step()`` evaluates the closed form.
+
+Each class here is a drop-in subclass of torch's class of that name: same constructor, attributes and
+``state_dict`` keys. :class:`ClosedForm` is the one place where speed, jumps, float drift, tensor rates, parameter
+groups added later, hand edits and warmup are solved.
+
+How a rate is found. The curve at step `t` is four terms ``(f, D, g, L)``: the rate of group `i` is
+``f * D[i] + g * L[i]``. ``L is None`` leaves ``f * D[i]``, and ``g is None`` then says that `D` is the base rates, so
+that `f` is a factor which products can multiply. Whatever else changed the rate since (a hand edit, another
+scheduler on the same optimizer) is seen as a ratio, kept per group in `_cf_scales`, and scales the rest.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer, lr_scheduler
+
+from lr_configs import curves
+from lr_configs.formula import Formula
+
+Terms: TypeAlias = "tuple[float, list[float], float | None, list[float] | None]"
+
+__all__ = [
+    "ChainedScheduler",
+    "ClosedForm",
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
+    "ExponentialLR",
+    "IdentityLR",
+    "LRScheduler",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "MultiplicativeLR",
+    "OneCycleLR",
+    "PolynomialLR",
+    "ReduceLROnPlateau",
+    "SequentialLR",
+    "StepLR",
+]
+
+LRScheduler = lr_scheduler.LRScheduler
+
+_SLOW, _FLOATS, _TENSORS = 0, 1, 2
+#: below this relative difference a rate is the one that was written, not an edit of it
+_SAME = 1e-13
+#: what torch's recurrences may have drifted by in a checkpoint
+_DRIFT = 1e-4
+
+
+class _Slot:
+    """A rate held in a tensor, written in place."""
+
+    __slots__ = ("seen", "tensor", "version", "view")
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+        # numpy shares the memory of a CPU tensor, and writes one number 10 times faster than fill_.
+        numpy_has = tensor.dtype in (torch.float32, torch.float64, torch.float16)
+        self.view = tensor.detach().numpy() if tensor.device.type == "cpu" and numpy_has else None
+        self.looked()
+
+    def looked(self) -> None:
+        """Remember what is there now."""
+        # Reading a tensor on another device would wait for it: its version tells of edits there.
+        self.version = -1 if self.view is not None else self.tensor._version
+        self.seen = math.nan if self.view is None else self.view.item()
+
+    def edited(self) -> bool:
+        """Whether somebody else has written since."""
+        return self.tensor._version != self.version if self.view is None else self.view.item() != self.seen
+
+    def write(self, value: float) -> None:
+        if self.view is None:
+            with torch.no_grad():
+                self.tensor.fill_(value)
+        else:
+            self.view.fill(value)
+        self.looked()
+
+
+class ClosedForm:
+    """Makes the torch scheduler that follows it in the bases a pure function of the step.
+
+    A class gives :meth:`_cf_curve`. Attributes that begin with ``_cf_`` are ours and stay out of the
+    ``state_dict``.
+    """
+
+    optimizer: Any
+    base_lrs: list[float]
+    last_epoch: int
+    _step_count: int
+
+    _cf_mode = _SLOW
+    _cf_terms_now: Terms | None = None  # what was written last
+    _cf_count = 0  # parameter groups then
+    _cf_scales: list[float] | None = None  # hand edits
+    _cf_slots: list[_Slot | None] | None = None
+    _cf_seen: list[float] | None = None  # floats written last, where the terms do not tell
+    _cf_last: list[Any] | None = None
+    _cf_envelope: Any = None
+    _cf_warp: tuple[int, float] | None = None
+    _cf_hold: int | None = None
+    _cf_print: Callable[[str], None] | None = None
+    _cf_verbose: str = ""  # "Epoch" or "Step"
+    _cf_every = 1
+    _cf_member = False  # a stage, driven by the composite around it
+    _cf_configured = False  # built from a config
+    _cf_spread_of: Any = None
+    _cf_spread_list: Any = None
+    _cf_driver: Any = None
+
+    _cf_multiplies = True  # a new scheduler continues from a rate that is no longer the initial one
+    _cf_cycles_momentum = False
+    _cf_overridden = False
+    _cf_needs: tuple[str, ...] = ()  # keys of a state_dict without which it is another class's
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A user's subclass with a rule of its own must get torch's step.
+        own = cls.__dict__.get("get_lr") or cls.__dict__.get("_get_closed_form_lr")
+        if own is not None and getattr(own, "__module__", "") != __name__:
+            cls._cf_overridden = True
+
+    # ---------------------------------------------------------------- curve
+
+    def _cf_curve(self, t: float) -> Terms:
+        raise NotImplementedError
+
+    def _cf_terms(self, t: float) -> Terms:
+        """The curve with warmup and hold around it, at the schedule's own step `t`."""
+        envelope = self._cf_envelope
+        if envelope is None:
+            return self._cf_curve(t)
+        W = envelope.warmup
+        if t < W:
+            f, D, g, L = self._cf_curve(0)
+            w = curves.warmup(envelope.shape, envelope.start_factor, W, t)
+            return f * w, D, None if g is None else g * w, L
+        t -= W
+        if envelope.hold is not None and t > envelope.hold:
+            t = envelope.hold
+        return self._cf_curve(t)
+
+    def _cf_position(self) -> float:
+        """The step that the curve is at."""
+        t: float = self.last_epoch
+        if self._cf_warp is not None and t > self._cf_warp[0]:
+            t = self._cf_warp[0] + (t - self._cf_warp[0]) * self._cf_warp[1]
+        if self._cf_hold is not None and t > self._cf_hold:
+            t = self._cf_hold
+        return t
+
+    def _cf_spread(self, value: Any) -> list[float]:
+        """`value` for every group."""
+        n = len(self.base_lrs)
+        if isinstance(value, (list, tuple)):
+            if len(value) == n:
+                return value  # type: ignore[return-value]
+            # A group added later keeps the proportion that the first one has.
+            share = value[0] / self.base_lrs[0] if self.base_lrs[0] else 0.0
+            return [*value, *(share * base for base in self.base_lrs[len(value) :])]
+        if self._cf_spread_of is not value or len(self._cf_spread_list) != n:
+            self._cf_spread_of, self._cf_spread_list = value, [float(value)] * n
+        return self._cf_spread_list  # type: ignore[no-any-return]
+
+    def _cf_values(self, terms: Terms) -> list[float]:
+        f, D, g, L = terms
+        return [f * d for d in D] if L is None else [f * d + g * low for d, low in zip(D, L, strict=True)]  # type: ignore[operator]
+
+    # ---------------------------------------------------------------- stepping
+
+    def _initial_step(self) -> None:
+        self._step_count = 0
+        self._is_initial = False
+        self._get_lr_called_within_step = False
+        if self._cf_overridden:
+            super()._initial_step()  # type: ignore[misc]
+            return
+        self.base_lrs = [float(base) for base in self.base_lrs]
+        started_at = self.last_epoch
+        self.last_epoch += 1
+        self._step_count += 1
+        self._cf_start(started_at)
+
+    def _cf_start(self, started_at: int = -1) -> None:
+        """Take over the optimizer's rates and write the first ones."""
+        groups = self.optimizer.param_groups
+        self._cf_count = len(groups)
+        before = [float(group["lr"]) for group in groups]
+        self._cf_find_slots(groups)
+        if started_at >= 0:
+            self._cf_resume_by_hand(before, started_at)
+        elif self._cf_multiplies:
+            self._cf_adopt_scales(before, [float(g.get("initial_lr", lr)) for g, lr in zip(groups, before, strict=True)])
+        self._cf_write(self._cf_terms(self._cf_position()), before)
+        self._cf_settle_mode()
+
+    def _cf_resume_by_hand(self, rates: list[float], t: int) -> None:
+        """torch's ``last_epoch >= 0``: the optimizer holds the rates of step `t`, possibly edited."""
+        self.last_epoch, now = t, self.last_epoch
+        expected = self._cf_values(self._cf_terms(self._cf_position()))
+        self.last_epoch = now
+        following = self._cf_values(self._cf_terms(self._cf_position()))
+        known = [
+            value if any(math.isclose(rate, one, rel_tol=_DRIFT) for one in (value, other, base)) else None
+            for rate, value, other, base in zip(rates, expected, following, self._cf_bases(), strict=True)
+        ]
+        if None in known:
+            self._cf_adopt_scales(rates, expected, [k is None for k in known])
+
+    def _cf_bases(self) -> list[float]:
+        return self.base_lrs
+
+    def _cf_adopt_scales(self, rates: list[float], expected: list[float], where: list[bool] | None = None) -> None:
+        """Keep the ratio between the rates that are there and the ones that the curve expects."""
+        scales = list(self._cf_scales or [1.0] * len(expected))
+        scales += [1.0] * (len(expected) - len(scales))
+        for i, (rate, value) in enumerate(zip(rates, expected, strict=True)):
+            if (where is None or where[i]) and value != 0 and not math.isclose(rate, value * scales[i], rel_tol=_SAME):
+                scales[i] = rate / value
+        self._cf_scales = scales if any(s != 1.0 for s in scales) else None
+
+    def step(self, epoch: Any = None) -> None:
+        """Advance by one step, or to step `epoch` (any step, in constant time)."""
+        mode = self._cf_mode
+        if epoch is not None or not mode:
+            self._cf_step(epoch)
+            return
+        self._step_count += 1
+        self._cf_last = None
+        t = self.last_epoch = self.last_epoch + 1
+        terms = self._cf_curve(t) if self._cf_envelope is None else self._cf_terms(t)
+        now = self._cf_terms_now
+        if terms == now:
+            return
+        groups = self.optimizer.param_groups
+        f, D, g, L = terms
+        f0, D0, g0, L0 = now  # type: ignore[misc]
+        if len(groups) != self._cf_count or D is not D0 or L is not L0:
+            self._cf_move(terms)
+            return
+        if mode == _FLOATS:
+            if L is None:
+                for group, d in zip(groups, D):  # noqa: B905 - the length was compared above
+                    if group["lr"] != f0 * d:
+                        break
+                    group["lr"] = f * d
+                else:
+                    self._cf_terms_now = terms
+                    if self._cf_cycles_momentum:
+                        self._cf_side()
+                    return
+            else:
+                for group, d, low in zip(groups, D, L):  # noqa: B905
+                    if group["lr"] != f0 * d + g0 * low:  # type: ignore[operator]
+                        break
+                    group["lr"] = f * d + g * low  # type: ignore[operator]
+                else:
+                    self._cf_terms_now = terms
+                    if self._cf_cycles_momentum:
+                        self._cf_side()
+                    return
+            # Somebody changed a rate. Put back what was overwritten on the way there, then look closely.
+            written, was = self._cf_values(terms), self._cf_values(now)  # type: ignore[arg-type]
+            for group, new, old in zip(groups, written, was):  # noqa: B905
+                if group["lr"] != new or new == old:
+                    break
+                group["lr"] = old
+        else:
+            values = [f * d for d in D] if L is None else self._cf_values(terms)
+            slots = self._cf_slots
+            for group, slot, value in zip(groups, slots, values):  # type: ignore[arg-type]  # noqa: B905
+                if group["lr"] is not slot.tensor or slot.view.item() != slot.seen:  # type: ignore[union-attr]
+                    break
+                slot.view.fill(value)  # type: ignore[union-attr]
+                slot.seen = slot.view.item()  # type: ignore[union-attr]
+            else:
+                self._cf_terms_now = terms
+                if self._cf_cycles_momentum:
+                    self._cf_side()
+                return
+        self._cf_move(terms)
+
+    def _cf_step(self, epoch: Any) -> None:
+        """`step` in full: warnings, a given epoch, edits, new groups, tensors, lines of `verbose`."""
+        if self._cf_overridden:
+            super().step(epoch)  # type: ignore[misc]
+            return
+        if self._step_count == 1:
+            self._cf_check_order()
+        self._step_count += 1
+        if epoch is None:
+            self.last_epoch += 1
+        else:
+            self._cf_warn_epoch()
+            self.last_epoch = epoch
+        self._cf_last = None
+        self._cf_move(None)
+
+    def _cf_warn_epoch(self) -> None:
+        warnings.warn(lr_scheduler.EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=4)
+
+    def _cf_check_order(self) -> None:
+        # The texts are torch's, so that filters for them go on to work.
+        more = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
+        if not hasattr(self.optimizer.step, "_wrapped_by_lr_sched"):
+            warnings.warn(
+                "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. "
+                f"Please, make sure to call `optimizer.step()` before `lr_scheduler.step()`. {more}",
+                UserWarning,
+                stacklevel=4,
+            )
+        elif not getattr(self.optimizer, "_opt_called", getattr(self.optimizer.step, "_with_counter", False)):
+            warnings.warn(
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. "
+                "In PyTorch 1.1.0 and later, you should call them in the opposite order: "
+                "`optimizer.step()` before `lr_scheduler.step()`.  Failure to do this "
+                f"will result in PyTorch skipping the first value of the learning rate schedule. {more}",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def jump(self, t: int) -> None:
+        """Go to step `t`, forwards or backwards, in constant time and without a warning."""
+        self.last_epoch = t
+        self._cf_last = None
+        self._cf_move(None)
+
+    def _cf_move(self, terms: Terms | None) -> None:
+        """See what others changed, then write the rates of the step that `last_epoch` says."""
+        before = self._cf_settle()
+        if terms is None or len(terms[1]) != self._cf_count:
+            terms = self._cf_terms(self._cf_position())
+        self._cf_write(terms, before)
+        self._cf_settle_mode()
+
+    def _cf_settle(self) -> list[float]:
+        """Find groups added and rates changed since the last write; returns the rates that are there."""
+        groups = self.optimizer.param_groups
+        now = self._cf_terms_now
+        if now is None:
+            return [float(group["lr"]) for group in groups]
+        expected = self._cf_values(now)
+        if len(groups) != self._cf_count:
+            self._cf_join(groups)
+            if len(groups) < len(expected):
+                expected = expected[: len(groups)]
+        scales = self._cf_scales or [1.0] * len(expected)
+        rates: list[float] = []
+        edited = [False] * len(groups)
+        old_slots = self._cf_slots
+        self._cf_find_slots(groups)
+        for i, group in enumerate(groups):
+            lr = group["lr"]
+            slot = old_slots[i] if old_slots is not None and i < len(old_slots) else None
+            if isinstance(lr, Tensor):
+                if slot is not None and slot.tensor is lr and not slot.edited():
+                    rates.append(expected[i] * scales[i] if i < len(expected) else math.nan)
+                    continue
+                rates.append(float(lr))
+                edited[i] = i < len(expected)
+                if slot is None and edited[i]:
+                    # The float became a tensor: its rounding is no edit.
+                    edited[i] = not math.isclose(rates[i], expected[i] * scales[i], rel_tol=1e-2)
+            else:
+                rates.append(float(lr))
+                edited[i] = i < len(expected)
+        if any(edited):
+            n = min(len(expected), len(groups))
+            self._cf_adopt_scales(rates[:n], expected[:n], edited[:n])
+        if self._cf_scales is not None and len(self._cf_scales) < len(groups):
+            self._cf_scales += [1.0] * (len(groups) - len(self._cf_scales))
+        if len(groups) != self._cf_count:
+            self._cf_count = len(groups)
+            self._cf_terms_now = None
+        return rates
+
+    def _cf_join(self, groups: list[dict[str, Any]]) -> None:
+        """Parameter groups were added: each keeps its own base rate. Some were removed: so are their rates."""
+        bases = self._cf_bases()
+        for group in groups[len(bases) :]:
+            lr = group["lr"]
+            group.setdefault("initial_lr", lr.clone() if isinstance(lr, Tensor) else lr)
+            self._cf_add_group(group, float(group["initial_lr"]))
+        if len(bases) > len(groups):
+            self._cf_drop_groups(len(groups))
+
+    def _cf_add_group(self, group: dict[str, Any], base: float) -> None:
+        # A new list, since terms already handed out hold the old one.
+        self.base_lrs = [*self.base_lrs, base]
+
+    def _cf_drop_groups(self, n: int) -> None:
+        self.base_lrs = self.base_lrs[:n]
+
+    def _cf_find_slots(self, groups: list[dict[str, Any]]) -> None:
+        """Which rates are tensors; groups that share one share its slot."""
+        known: dict[int, _Slot] = {}
+        slots: list[_Slot | None] = []
+        for group in groups:
+            lr = group["lr"]
+            slot = known.get(id(lr)) if isinstance(lr, Tensor) else None
+            if slot is None and isinstance(lr, Tensor):
+                slot = known[id(lr)] = _Slot(lr)
+            slots.append(slot)
+        self._cf_slots = slots if known else None
+
+    def _cf_write(self, terms: Terms, before: list[float]) -> None:
+        values = self._cf_values(terms)
+        if self._cf_scales is not None:
+            values = [v * s for v, s in zip(values, self._cf_scales, strict=True)]
+        groups = self.optimizer.param_groups
+        slots = self._cf_slots
+        if slots is None:
+            for group, value in zip(groups, values, strict=True):
+                group["lr"] = value
+        else:
+            done = set()
+            for group, slot, value in zip(groups, slots, values, strict=True):
+                if slot is None:
+                    group["lr"] = value
+                elif id(slot) not in done:
+                    slot.write(value)
+                    done.add(id(slot))
+        self._cf_terms_now = terms
+        self._cf_last = None
+        if self._cf_cycles_momentum:
+            self._cf_side()
+        if self._cf_verbose:
+            self._cf_announce(before, values)
+
+    def _cf_announce(self, before: list[float], after: list[float]) -> None:
+        line = "{} {:05d}: adjusting learning rate of group {} to {:.4e}."
+        for i, (old, new) in enumerate(zip(before, after, strict=True)):
+            if not math.isclose(old, new, rel_tol=1e-12):
+                text = line.format(self._cf_verbose, int(self._cf_epoch()) * self._cf_every, i, new)
+                if self._cf_print is not None:
+                    self._cf_print(text)
+                elif not _rank():
+                    print(text)  # noqa: T201 - what `verbose` is for
+
+    def _cf_epoch(self) -> float:
+        return self.last_epoch
+
+    def _cf_side(self) -> None:
+        """Write what moves along with the rate, at the present step."""
+        t = self._cf_position()
+        envelope = self._cf_envelope
+        if envelope is not None:
+            t = max(t - envelope.warmup, 0)
+            if envelope.hold is not None:
+                t = min(t, envelope.hold)
+        self._cf_momentum(t)
+
+    def _cf_momentum(self, t: float) -> None:
+        """Write the momentum of the curve's own step `t`."""
+
+    def _cf_settle_mode(self) -> None:
+        """Whether the next step may take the short way."""
+        slots = self._cf_slots
+        mode = _FLOATS if slots is None else _SLOW
+        if slots is not None and all(s is not None and s.view is not None for s in slots):
+            mode = _TENSORS if len({id(s) for s in slots}) == len(slots) else _SLOW
+        simple = self._cf_scales is None and self._cf_warp is None and self._cf_hold is None
+        self._cf_mode = mode if simple and not self._cf_verbose and self._step_count > 1 else _SLOW
+
+    # ---------------------------------------------------------------- torch's interface
+
+    def get_lr(self) -> list[float]:
+        """The rates of the present step."""
+        if not self._get_lr_called_within_step:
+            warnings.warn(
+                "To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
+                UserWarning,
+                stacklevel=2,
+            )
+        values = self._cf_values(self._cf_terms(self._cf_position()))
+        scales = self._cf_scales
+        return values if scales is None else [v * s for v, s in zip(values, scales, strict=True)]
+
+    def _get_closed_form_lr(self) -> list[float]:
+        return self._cf_values(self._cf_terms(self._cf_position()))
+
+    @property
+    def _last_lr(self) -> list[Any]:
+        # Read when it is asked for, not at every step.
+        if self._cf_last is None:
+            self._cf_last = [
+                group["lr"].clone() if isinstance(group["lr"], Tensor) else group["lr"]
+                for group in self.optimizer.param_groups
+            ]
+        return self._cf_last
+
+    @_last_lr.setter
+    def _last_lr(self, value: list[Any]) -> None:
+        self._cf_last = value
+
+    def _cf_own_state(self) -> dict[str, Any]:
+        state = {k: v for k, v in self.__dict__.items() if k != "optimizer" and not k.startswith("_cf_")}
+        if "base_lrs" in state:
+            state["base_lrs"] = list(state["base_lrs"])
+        return state
+
+    def state_dict(self) -> dict[str, Any]:
+        """torch's keys; one more, ``_lr_configs``, where there is a hand edit or a changed run to remember."""
+        if not self._cf_member and not self._cf_overridden:
+            before = self._cf_terms_now
+            self._cf_settle()
+            self._cf_last = None
+            if self._cf_terms_now is not before:  # groups joined: they have a place in the curve now
+                self._cf_terms_now = self._cf_terms(self._cf_position())
+            self._cf_settle_mode()
+        state = self._cf_own_state()
+        state["_last_lr"] = self._cf_member_rates() if self._cf_member else list(self._last_lr)
+        extra: dict[str, Any] = {}
+        if self._cf_scales is not None:
+            extra["scales"] = list(self._cf_scales)
+        if self._cf_warp is not None:
+            extra["warp"] = list(self._cf_warp)
+        if self._cf_hold is not None:
+            extra["hold"] = self._cf_hold
+        extra.update(self._cf_extra_state())
+        if extra:
+            state["_lr_configs"] = extra
+        return state
+
+    def _cf_extra_state(self) -> dict[str, Any]:
+        return {}
+
+    def _cf_load_extra(self, extra: dict[str, Any]) -> None:
+        """What :meth:`_cf_extra_state` gave."""
+
+    def _cf_member_rates(self) -> list[float]:
+        return self._cf_values(self._cf_terms(max(self.last_epoch, 0)))
+
+    def _cf_load_own(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)  # type: ignore[misc]
+
+    def _cf_check_state(self, state: Any) -> None:
+        if not isinstance(state, dict):
+            raise ValueError(f"a scheduler's state is a dict, not {type(state).__name__}")
+        missing = [key for key in self._cf_needs if key not in state]
+        if missing:
+            raise ValueError(
+                f"this is not the state of a {type(self).__name__}: it lacks {', '.join(missing)} and has "
+                f"{', '.join(sorted(map(str, state)))}. It comes from another scheduler, or is damaged"
+            )
+        count = state.get("last_epoch", 0)
+        if isinstance(count, bool) or not isinstance(count, (int, float)) or not count >= -1:
+            raise ValueError(f"last_epoch={count!r} in the state of a {type(self).__name__} is not a step")
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load the state of this class or of torch's, and write the rates that belong to it.
+
+        The optimizer's own state may be loaded before or after.
+
+        Raises:
+            ValueError: for the state of another class, or a damaged one.
+        """
+        if self._cf_overridden:
+            super().load_state_dict(state_dict)  # type: ignore[misc]
+            return
+        self._cf_check_state(state_dict)
+        state = dict(state_dict)
+        extra = state.pop("_lr_configs", {})
+        last = state.pop("_last_lr", None)
+        self._cf_load_own(state)
+        self._cf_load_extra(extra)
+        if "base_lrs" in self.__dict__:
+            self.base_lrs = [float(base) for base in self.base_lrs]
+        self._cf_scales = list(extra["scales"]) if "scales" in extra else None
+        self._cf_warp = tuple(extra["warp"]) if "warp" in extra else None
+        self._cf_hold = extra.get("hold")
+        self._cf_last = None
+        if not self._cf_member:
+            self._cf_restore(last, "scales" in extra)
+
+    def _cf_restore(self, last: list[Any] | None, exact: bool) -> None:
+        groups = self.optimizer.param_groups
+        self._cf_refresh(groups)
+        self._cf_join(groups)
+        self._cf_count = len(groups)
+        before = [float(group["lr"]) for group in groups]
+        self._cf_find_slots(groups)
+        if self._cf_scales is not None:
+            self._cf_scales += [1.0] * (len(groups) - len(self._cf_scales))
+        terms = self._cf_terms(self._cf_position())
+        values = self._cf_values(terms)
+        if last is not None and not exact:
+            rates = [float(lr) for lr in last][: len(groups)]
+            tensors = self._cf_slots is not None or any(isinstance(lr, Tensor) for lr in last)
+            drift = 1e-2 if tensors else _DRIFT
+            close = drift * max(map(abs, self._cf_bases()), default=0.0)
+            edited = [
+                not math.isclose(rate, value, rel_tol=drift, abs_tol=close * 1e-2)
+                for rate, value in zip(rates, values, strict=False)
+            ]
+            if any(edited):
+                self._cf_adopt_scales(rates, values[: len(rates)], edited)
+                if self._cf_scales is not None:
+                    self._cf_scales += [1.0] * (len(groups) - len(self._cf_scales))
+        verbose, self._cf_verbose = self._cf_verbose, ""
+        self._cf_write(terms, before)
+        self._cf_verbose = verbose
+        if exact and last is not None:
+            # A pending edit was saved with its very digits.
+            for group, slot, lr in zip(groups, self._cf_slots or [None] * len(groups), last, strict=False):
+                if slot is None and math.isclose(float(group["lr"]), float(lr), rel_tol=_SAME):
+                    group["lr"] = float(lr)
+        self._cf_settle_mode()
+
+    def _cf_refresh(self, groups: list[dict[str, Any]]) -> None:
+        """Take from the groups what torch keeps there."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        for key in ("_cf_slots", "_cf_print", "_cf_driver", "_cf_mode"):
+            state.pop(key, None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if not self._cf_member and not self._cf_overridden and "optimizer" in state:
+            self._cf_find_slots(self.optimizer.param_groups)
+
+
+def _rank() -> int:
+    distributed = torch.distributed
+    return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
+
+
+# ---------------------------------------------------------------------------------------- factors
+
+
+class IdentityLR(ClosedForm, LRScheduler):
+    """The optimizer's own rate, constant: what ``scheduler=none`` builds.
+
+    Args:
+        optimizer: the optimizer.
+        last_epoch: as for every torch scheduler.
+    """
+
+    def _cf_curve(self, t: float) -> Terms:
+        return 1.0, self.base_lrs, None, None
+
+
+class StepLR(ClosedForm, lr_scheduler.StepLR):
+    """``base * gamma ** (t // step_size)``.
+
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    >>> schedule = StepLR(optimizer, step_size=200, gamma=0.5)
+    >>> schedule.jump(400)
+    >>> optimizer.param_groups[0]["lr"]
+    0.025
+    """
+
+    _cf_needs = ("step_size", "gamma", "last_epoch")
+
+    def _cf_curve(self, t: float) -> Terms:
+        return curves.step(self, t), self.base_lrs, None, None
+
+
+class MultiStepLR(ClosedForm, lr_scheduler.MultiStepLR):
+    """``base * gamma ** (number of milestones that are at most t)``."""
+
+    _cf_needs = ("milestones", "gamma", "last_epoch")
+    _cf_sorted: tuple[Any, int, list[int]] | None = None
+
+    @property
+    def sorted_milestones(self) -> list[int]:
+        """The milestones in order, each as often as it was given."""
+        known = self._cf_sorted
+        if known is None or known[0] is not self.milestones or known[1] != len(self.milestones):
+            known = self._cf_sorted = (self.milestones, len(self.milestones), sorted(self.milestones.elements()))
+        return known[2]
+
+    def _cf_curve(self, t: float) -> Terms:
+        return curves.multi_step(self, t), self.base_lrs, None, None
+
+
+class ConstantLR(ClosedForm, lr_scheduler.ConstantLR):
+    """``base * factor`` before step `total_iters`, then `base`."""
+
+    _cf_needs = ("factor", "total_iters", "last_epoch")
+
+    def _cf_curve(self, t: float) -> Terms:
+        return curves.constant(self, t), self.base_lrs, None, None
+
+
+class LinearLR(ClosedForm, lr_scheduler.LinearLR):
+    """From ``base * start_factor`` in a straight line to ``base * end_factor`` at step `total_iters`."""
+
+    _cf_needs = ("start_factor", "end_factor", "total_iters", "last_epoch")
+
+    def _cf_curve(self, t: float) -> Terms:
+        return curves.linear(self, t), self.base_lrs, None, None
+
+
+class ExponentialLR(ClosedForm, lr_scheduler.ExponentialLR):
+    """``base * gamma ** t``."""
+
+    _cf_needs = ("gamma", "last_epoch")
+
+    def _cf_curve(self, t: float) -> Terms:
+        return curves.exponential(self, t), self.base_lrs, None, None
+
+    def _cf_check_state(self, state: Any) -> None:
+        super()._cf_check_state(state)
+        other = {"step_size", "milestones"} & set(state)
+        if other:
+            raise ValueError(f"this is not the state of an ExponentialLR: it has {', '.join(sorted(other))}")
+
+
+class PolynomialLR(ClosedForm, lr_scheduler.PolynomialLR):
+    """``base * (1 - t / total_iters) ** power``, and 0 from step `total_iters` on."""
+
+    _cf_needs = ("total_iters", "power", "last_epoch")
+
+    def _cf_curve(self, t: float) -> Terms:
+        return curves.polynomial(self, t), self.base_lrs, None, None
+
+
+class _FunctionLR(ClosedForm):
+    """What LambdaLR and MultiplicativeLR share: one function, or one for each group."""
+
+    lr_lambdas: list[Callable[[int], float]]
+    _cf_needs = ("lr_lambdas", "last_epoch")
+    _cf_functions_of: Any = None
+    _cf_functions: list[Any] | None = None
+
+    def _cf_function(self, function: Callable[[int], float]) -> Callable[[float], float]:
+        return function  # type: ignore[return-value]
+
+    def _cf_curve(self, t: float) -> Terms:
+        lambdas = self.lr_lambdas
+        if self._cf_functions_of is not lambdas:
+            same = all(one is lambdas[0] for one in lambdas)
+            self._cf_functions = [self._cf_function(one) for one in (lambdas[:1] if same else lambdas)]
+            self._cf_functions_of = lambdas
+        functions = self._cf_functions
+        if len(functions) == 1:  # type: ignore[arg-type]
+            f = functions[0](t)  # type: ignore[index]
+            # A numpy number here would end in the checkpoint, which could then not be loaded safely.
+            return f if f.__class__ is float else float(f), self.base_lrs, None, None
+        values = [base * float(f(t)) for base, f in zip(self.base_lrs, functions, strict=True)]  # type: ignore[arg-type]
+        return 1.0, values, 0.0, None
+
+    def _cf_add_group(self, group: dict[str, Any], base: float) -> None:
+        super()._cf_add_group(group, base)
+        self.lr_lambdas = [*self.lr_lambdas, self.lr_lambdas[-1]]
+
+    def _cf_drop_groups(self, n: int) -> None:
+        super()._cf_drop_groups(n)
+        self.lr_lambdas = self.lr_lambdas[:n]
+
+    def _cf_own_state(self) -> dict[str, Any]:
+        state = super()._cf_own_state()
+        # A formula has no __dict__: the text belongs to the run that wrote it, not to its checkpoint.
+        state["lr_lambdas"] = [
+            None if getattr(f, "__dict__", None) is None or isinstance(f, _FUNCTION) else f.__dict__.copy()
+            for f in self.lr_lambdas
+        ]
+        return state
+
+    def _cf_load_own(self, state: dict[str, Any]) -> None:
+        lambdas = state.pop("lr_lambdas")
+        LRScheduler.load_state_dict(self, state)  # type: ignore[arg-type]
+        for function, saved in zip(self.lr_lambdas, lambdas, strict=False):
+            if saved is not None and not isinstance(function, Formula):
+                function.__dict__.update(saved)
+        self._cf_functions_of = None
+
+
+_FUNCTION = type(lambda: None)
+
+
+class LambdaLR(_FunctionLR, lr_scheduler.LambdaLR):
+    """``base * lr_lambda(t)``."""
+
+    _cf_multiplies = False
+
+
+class MultiplicativeLR(_FunctionLR, lr_scheduler.MultiplicativeLR):
+    """``base * lr_lambda(1) * ... * lr_lambda(t)``; a jump computes the factors in between."""
+
+    def _cf_function(self, function: Callable[[int], float]) -> Callable[[float], float]:
+        return curves.Product(function)
+
+
+# ---------------------------------------------------------------------------------------- mixes
+
+
+class CosineAnnealingLR(ClosedForm, lr_scheduler.CosineAnnealingLR):
+    """``eta_min + (base - eta_min) (1 + cos(pi t / T_max)) / 2``; `eta_min` may be a list, one per group."""
+
+    _cf_needs = ("T_max", "eta_min", "last_epoch")
+
+    def _cf_curve(self, t: float) -> Terms:
+        f, eta_min = curves.cosine(self, t), self.eta_min
+        if eta_min.__class__ is not list and not eta_min:
+            return f, self.base_lrs, None, None
+        return f, self.base_lrs, 1.0 - f, self._cf_spread(eta_min)
+
+
+class CosineAnnealingWarmRestarts(ClosedForm, lr_scheduler.CosineAnnealingWarmRestarts):
+    """A cosine from `base` to `eta_min` over each period; `eta_min` may be a list, one per group."""
+
+    _cf_multiplies = False
+    _cf_needs = ("T_0", "T_mult", "eta_min", "last_epoch")
+    _cf_fraction = 0.0  # of `step(epoch + i / iterations)`
+
+    def __init__(
+        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: Any = 0.0, last_epoch: int = -1
+    ) -> None:
+        per_group = eta_min if isinstance(eta_min, (list, tuple)) else None
+        self._cf_eta_min = per_group
+        super().__init__(optimizer, T_0, T_mult, 0.0 if per_group is not None else eta_min, last_epoch)
+        if per_group is not None:
+            self.eta_min = list(per_group)
+
+    def _cf_curve(self, t: float) -> Terms:
+        f = curves.cosine_warm_restarts(self, t)
+        eta_min = self.eta_min if self._cf_eta_min is None else self._cf_eta_min
+        if eta_min.__class__ is not list and not eta_min:
+            return f, self.base_lrs, None, None
+        return f, self.base_lrs, 1.0 - f, self._cf_spread(eta_min)
+
+    def _cf_position(self) -> float:
+        return super()._cf_position() + self._cf_fraction
+
+    def _cf_cycle(self) -> tuple[float, int]:
+        t = self._cf_position() - (self._cf_envelope.warmup if self._cf_envelope else 0)
+        return curves.cycle(max(t, 0), self.T_0, self.T_mult)
+
+    @property
+    def T_cur(self) -> float:
+        """Steps since the last restart."""
+        return self._cf_cycle()[0]
+
+    @T_cur.setter
+    def T_cur(self, value: float) -> None:
+        pass  # follows from last_epoch
+
+    @property
+    def T_i(self) -> int:
+        """Length of the present period."""
+        return self._cf_cycle()[1]
+
+    @T_i.setter
+    def T_i(self, value: int) -> None:
+        pass
+
+    def _cf_step(self, epoch: Any) -> None:
+        if epoch is not None:
+            if epoch < 0:
+                raise ValueError(f"Expected non-negative epoch, but got {epoch}")
+            whole = math.floor(epoch)
+            self._cf_fraction = float(epoch - whole)
+            epoch = whole
+        super()._cf_step(epoch)
+
+    def _cf_warn_epoch(self) -> None:
+        pass  # torch's class takes an epoch for good
+
+    def _cf_settle_mode(self) -> None:
+        super()._cf_settle_mode()
+        if self._cf_fraction:
+            self._cf_mode = _SLOW
+
+    def jump(self, t: int) -> None:
+        """Go to step `t`, forwards or backwards, in constant time."""
+        self._cf_fraction = 0.0
+        super().jump(t)
+
+    def _cf_own_state(self) -> dict[str, Any]:
+        return {**super()._cf_own_state(), "T_cur": self.T_cur, "T_i": self.T_i}
+
+    def _cf_load_own(self, state: dict[str, Any]) -> None:
+        now = state.pop("T_cur", 0)
+        state.pop("T_i", None)
+        super()._cf_load_own(state)
+        self._cf_eta_min = self.eta_min if isinstance(self.eta_min, list) else None
+        self._cf_fraction = float(now - math.floor(now))
+
+
+def _write_momentum(groups: list[dict[str, Any]], beta1: bool, values: list[float]) -> None:
+    if beta1:
+        for group, value in zip(groups, values, strict=True):
+            group["betas"] = (value, *group["betas"][1:])
+    else:
+        for group, value in zip(groups, values, strict=True):
+            group["momentum"] = value
+
+
+class CyclicLR(ClosedForm, lr_scheduler.CyclicLR):
+    """Between `base_lr` and `max_lr`, up in `step_size_up` steps and down in `step_size_down`."""
+
+    _cf_multiplies = False
+    _cf_needs = ("max_lrs", "total_size", "step_ratio", "mode", "last_epoch")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._cf_wait = True
+        super().__init__(*args, **kwargs)
+        # torch replaces base_lrs after the first step; tensors among the bounds are plain numbers here.
+        self.base_lrs = [float(value) for value in self.base_lrs]
+        self.max_lrs = [float(value) for value in self.max_lrs]
+        del self._cf_wait
+        if not self._cf_overridden:
+            self._cf_start()
+
+    def _cf_start(self, started_at: int = -1) -> None:
+        if not hasattr(self, "_cf_wait"):
+            self._cf_cycles_momentum = self.cycle_momentum
+            super()._cf_start()
+
+    def _cf_curve(self, t: float) -> Terms:
+        x = curves.cyclic(self, t)
+        return x, self.max_lrs, 1.0 - x, self.base_lrs
+
+    def _cf_add_group(self, group: dict[str, Any], base: float) -> None:
+        low, high = self.base_lrs[0], self.max_lrs[0]
+        self.max_lrs = [*self.max_lrs, base]
+        super()._cf_add_group(group, base * low / high)
+        if self.cycle_momentum:
+            self.base_momentums = [*self.base_momentums, self.base_momentums[0]]
+            self.max_momentums = [*self.max_momentums, self.max_momentums[0]]
+
+    def _cf_drop_groups(self, n: int) -> None:
+        super()._cf_drop_groups(n)
+        self.max_lrs = self.max_lrs[:n]
+
+    def _cf_momentum(self, t: float) -> None:
+        if not self.cycle_momentum:
+            return
+        x = curves.cyclic(self, t)
+        values = [high - (high - low) * x for low, high in zip(self.base_momentums, self.max_momentums, strict=True)]
+        _write_momentum(self.optimizer.param_groups, self.use_beta1, values)
+
+    def _init_scale_fn(self) -> None:
+        # torch keeps a bound method here, and with it a reference cycle.
+        if self._scale_fn_custom is None:
+            self.scale_mode = "iterations" if self.mode == "exp_range" else "cycle"
+
+    def scale_fn(self, x: float) -> float:
+        """The height of the cycle, of the cycle's number or of the step (`scale_mode`)."""
+        if self._scale_fn_custom is not None:
+            return self._scale_fn_custom(x)
+        return {"triangular": 1.0, "triangular2": 0.5 ** (x - 1)}.get(self.mode, self.gamma**x)
+
+    def _cf_own_state(self) -> dict[str, Any]:
+        state = super()._cf_own_state()
+        function = state.pop("_scale_fn_custom")
+        plain = function is None or isinstance(function, _FUNCTION) or not hasattr(function, "__dict__")
+        state["_scale_fn_custom"] = None if plain else function.__dict__.copy()
+        return state
+
+    def _cf_load_own(self, state: dict[str, Any]) -> None:
+        saved = state.pop("_scale_fn_custom", None)
+        LRScheduler.load_state_dict(self, state)
+        if saved is not None and self._scale_fn_custom is not None:
+            self._scale_fn_custom.__dict__.update(saved)  # type: ignore[attr-defined]
+        self._init_scale_fn()
+        self.max_lrs = [float(value) for value in self.max_lrs]
+
+
+class OneCycleLR(ClosedForm, lr_scheduler.OneCycleLR):
+    """Up to `max_lr` and down again within `total_steps`."""
+
+    _cf_multiplies = False
+    _cf_needs = ("total_steps", "_schedule_phases", "last_epoch")
+    _cf_ends: tuple[list[float], list[float], list[float]]
+    _cf_phases: list[tuple[float, int, int]] | None = None
+    _cf_phases_of: Any = None
+
+    @property
+    def phases(self) -> list[tuple[float, int, int]]:
+        """``(end step, first value, last value)`` of each phase."""
+        if self._cf_phases_of is not self._schedule_phases:
+            index = {"initial_lr": curves.INITIAL, "max_lr": curves.PEAK, "min_lr": curves.LAST}
+            self._cf_phases = [
+                (phase["end_step"], index[phase["start_lr"]], index[phase["end_lr"]])
+                for phase in self._schedule_phases
+            ]
+            self._cf_phases_of = self._schedule_phases
+        return self._cf_phases  # type: ignore[return-value]
+
+    @property
+    def anneal_strategy(self) -> str:
+        """``cos`` or ``linear``."""
+        return self._anneal_func_type
+
+    def _cf_start(self, started_at: int = -1) -> None:
+        self._cf_cycles_momentum = self.cycle_momentum
+        self._cf_refresh(self.optimizer.param_groups)
+        super()._cf_start(started_at)
+
+    def _cf_refresh(self, groups: list[dict[str, Any]]) -> None:
+        if all("max_lr" in group for group in groups):
+            self._cf_ends = tuple([float(g[key]) for g in groups] for key in ("initial_lr", "max_lr", "min_lr"))  # type: ignore[assignment]
+            if self.cycle_momentum:
+                self._cf_momentums = tuple([float(g[key]) for g in groups] for key in ("max_momentum", "base_momentum"))
+
+    def _cf_curve(self, t: float) -> Terms:
+        if t > self.total_steps:
+            if not self._cf_configured:
+                raise ValueError(
+                    f"Tried to step {t} times. The specified number of total steps is {self.total_steps}"
+                )
+            t = self.total_steps - 1
+        x, first, y, last = curves.one_cycle(self, t)
+        return x, self._cf_ends[first], y, self._cf_ends[last]
+
+    def _cf_add_group(self, group: dict[str, Any], base: float) -> None:
+        initial, peak, last = self._cf_ends
+        first, end = base * initial[0] / peak[0], base * last[0] / peak[0]
+        self._cf_ends = [*initial, first], [*peak, base], [*last, end]
+        group.update(initial_lr=first, max_lr=base, min_lr=end)
+        super()._cf_add_group(group, first)
+        if self.cycle_momentum:
+            self._cf_momentums = tuple([*values, values[0]] for values in self._cf_momentums)
+            group["max_momentum"], group["base_momentum"] = (values[-1] for values in self._cf_momentums)
+
+    def _cf_drop_groups(self, n: int) -> None:
+        super()._cf_drop_groups(n)
+        self._cf_ends = tuple(values[:n] for values in self._cf_ends)  # type: ignore[assignment]
+
+    def _cf_momentum(self, t: float) -> None:
+        if not self.cycle_momentum:
+            return
+        if t > self.total_steps:
+            t = self.total_steps - 1
+        x, first, y, last = curves.one_cycle(self, t)
+        high, low = self._cf_momentums
+        start, end = (low if index == curves.PEAK else high for index in (first, last))
+        values = [x * a + y * b for a, b in zip(start, end, strict=True)]
+        _write_momentum(self.optimizer.param_groups, self.use_beta1, values)
+
+
+# ---------------------------------------------------------------------------------------- metric
+
+
+class ReduceLROnPlateau(ClosedForm, lr_scheduler.ReduceLROnPlateau):
+    """torch's own, which may have a warmup, and knows tensors that groups share.
+
+    ``step(metrics)`` is torch's. ``step()`` without a metric advances the warmup alone, and
+    ``react(metrics)`` takes a metric without advancing: with a warmup in optimizer updates, call ``step()`` after
+    every update and ``react(metrics)`` after every validation. Metrics during the warmup do not count.
+    """
+
+    _cf_needs = ("best", "num_bad_epochs", "patience", "factor")
+    _cf_t = 0
+
+    def __init__(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
+        super().__init__(optimizer, *args, **kwargs)
+        self._cf_base = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+        if self._cf_envelope is not None or self._cf_verbose or self._cf_configured:
+            self._cf_begin()
+
+    def _cf_begin(self) -> None:
+        for group in self.optimizer.param_groups:
+            lr = group["lr"]
+            group.setdefault("initial_lr", lr.clone() if isinstance(lr, Tensor) else lr)
+        self._cf_start()
+
+    def _cf_bases(self) -> list[float]:
+        return self._cf_base
+
+    def _cf_position(self) -> float:
+        return self._cf_t
+
+    def _cf_epoch(self) -> float:
+        return self._cf_t
+
+    def _cf_curve(self, t: float) -> Terms:
+        return 1.0, self._cf_base, None, None
+
+    def _cf_settle_mode(self) -> None:
+        self._cf_mode = _SLOW
+
+    def _cf_add_group(self, group: dict[str, Any], base: float) -> None:
+        self._cf_base = [*self._cf_base, base]
+
+    def _cf_drop_groups(self, n: int) -> None:
+        self._cf_base = self._cf_base[:n]
+
+    def step(self, metrics: Any = None, epoch: Any = None) -> None:
+        """Advance, and take the metric's new value if there is one."""
+        self.tick()
+        if metrics is not None:
+            self.react(metrics, epoch)
+
+    def tick(self) -> None:
+        """Advance by one step of the interval, without a metric."""
+        self._cf_t += 1
+        envelope = self._cf_envelope
+        if envelope is not None and self._cf_t <= envelope.warmup:
+            self._cf_last = None
+            self._cf_move(None)
+
+    def jump(self, t: int) -> None:
+        """Go to step `t` of the interval."""
+        self._cf_t = t
+        if self._cf_envelope is not None:
+            self._cf_move(None)
+
+    @property
+    def warming_up(self) -> bool:
+        """Whether metrics do not count yet."""
+        return self._cf_envelope is not None and self._cf_t < self._cf_envelope.warmup
+
+    def react(self, metrics: Any, epoch: Any = None) -> None:
+        """Take a new value of the metric."""
+        if self.warming_up:
+            return
+        before = [float(group["lr"]) for group in self.optimizer.param_groups]
+        lr_scheduler.ReduceLROnPlateau.step(self, metrics, epoch)
+        self._cf_last = None
+        if self._cf_verbose:
+            self._cf_announce(before, [float(group["lr"]) for group in self.optimizer.param_groups])
+
+    def _reduce_lr(self, epoch: Any) -> None:
+        groups = self.optimizer.param_groups
+        if len(groups) != len(self.min_lrs) and self.default_min_lr is None:
+            self.min_lrs = [*self.min_lrs, *[self.min_lrs[-1]] * (len(groups) - len(self.min_lrs))][: len(groups)]
+        elif len(groups) != len(self.min_lrs):
+            self.min_lrs = [self.default_min_lr] * len(groups)
+        done = set()
+        for group, min_lr in zip(groups, self.min_lrs, strict=True):
+            lr = group["lr"]
+            old = float(lr)
+            new = max(old * self.factor, min_lr)
+            if isinstance(lr, Tensor) and id(lr) in done:
+                continue  # groups that share one tensor are reduced once
+            if old - new > self.eps:
+                if isinstance(lr, Tensor):
+                    done.add(id(lr))
+                    with torch.no_grad():
+                        lr.fill_(new)
+                else:
+                    group["lr"] = new
+
+    def state_dict(self) -> dict[str, Any]:
+        """torch's keys, and the warmup's step where there is one."""
+        state = self._cf_own_state()
+        state["_last_lr"] = [float(group["lr"]) for group in self.optimizer.param_groups]
+        if self._cf_configured:
+            if self._cf_terms_now is not None and not self._cf_member:
+                self._cf_settle()
+            state["_lr_configs"] = {"t": self._cf_t, "base": list(self._cf_base), "scales": self._cf_scales}
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load the state of this class or of torch's, and write the rates that belong to it."""
+        self._cf_check_state(state_dict)
+        state = dict(state_dict)
+        extra = state.pop("_lr_configs", {})
+        last = state.pop("_last_lr", None)
+        lr_scheduler.ReduceLROnPlateau.load_state_dict(self, state)
+        self._cf_t = extra.get("t", self._cf_t)
+        self._cf_base = list(extra.get("base", self._cf_base))
+        self._cf_scales = extra.get("scales")
+        if self._cf_member:
+            return
+        groups = self.optimizer.param_groups
+        self._cf_join(groups)
+        self._cf_count = len(groups)
+        self._cf_find_slots(groups)
+        self._cf_terms_now = self._cf_terms(self._cf_t)
+        for group, slot, lr in zip(groups, self._cf_slots or [None] * len(groups), last or [], strict=False):
+            if slot is None:
+                group["lr"] = float(lr)
+            else:
+                slot.write(float(lr))
+        self._cf_last = None
+
+
+# ---------------------------------------------------------------------------------------- composites
+
+
+class _Composite(ClosedForm):
+    """What SequentialLR and ChainedScheduler share: the stages are functions, only this object writes."""
+
+    _schedulers: list[Any]
+    _cf_cycles_momentum = False
+    _cf_foreign = False  # a stage is not ours: torch's own stepping then
+
+    def _cf_take_stages(self) -> None:
+        """Make the stages functions of the step; what they did to the rates while built is undone."""
+        for stage in self._schedulers:
+            stage._cf_member = True
+            stage._cf_scales = None
+            if not isinstance(stage, _Composite):
+                stage._cf_last = None
+        self._cf_cycles_momentum = any(
+            stage._cf_cycles_momentum or getattr(stage, "cycle_momentum", False) for stage in self._schedulers
+        )
+
+    def _cf_bases(self) -> list[float]:
+        return self._schedulers[0]._cf_bases()  # type: ignore[no-any-return]
+
+    def _cf_add_group(self, group: dict[str, Any], base: float) -> None:
+        for stage in self._schedulers:
+            stage._cf_add_group(dict(group), base)
+
+    def _cf_drop_groups(self, n: int) -> None:
+        for stage in self._schedulers:
+            stage._cf_drop_groups(n)
+
+    def _cf_step(self, epoch: Any) -> None:
+        if self._cf_foreign:
+            super(ClosedForm, self).step()  # type: ignore[misc]
+            return
+        super()._cf_step(epoch)
+
+    def _cf_metric_stages(self) -> list[ReduceLROnPlateau]:
+        """The metric-driven stages that are active now."""
+        raise NotImplementedError
+
+    def _cf_place_stages(self) -> None:
+        """Tell the stages their own steps, which only their state and a metric need."""
+        raise NotImplementedError
+
+    def step(self, epoch: Any = None) -> None:
+        """Advance by one step; a metric-driven composite takes the metric here, as ``step(metrics)``."""
+        if epoch is not None and self._cf_metric():
+            super().step()
+            self.react(epoch)
+            return
+        super().step(epoch)
+
+    def _cf_metric(self) -> bool:
+        return any(
+            isinstance(stage, ReduceLROnPlateau) or (isinstance(stage, _Composite) and stage._cf_metric())
+            for stage in self._schedulers
+        )
+
+    def react(self, metrics: Any) -> None:
+        """Give a new value of the metric to the stages that wait for one."""
+        before = self._cf_settle()
+        self._cf_place_stages()
+        for stage in self._cf_metric_stages():
+            stage.react(metrics)
+        self._cf_settle()
+        self._cf_last = None
+        self._cf_settle_mode()
+        if self._cf_verbose:
+            self._cf_announce(before, [float(group["lr"]) for group in self.optimizer.param_groups])
+
+    def _cf_own_state(self) -> dict[str, Any]:
+        if not self._cf_foreign:
+            self._cf_place_stages()
+        state = super()._cf_own_state()
+        state["_schedulers"] = [stage.state_dict() for stage in self._schedulers]
+        return state
+
+    def _cf_load_own(self, state: dict[str, Any]) -> None:
+        saved = state.pop("_schedulers")
+        if len(saved) != len(self._schedulers):
+            raise ValueError(
+                f"this is the state of {len(saved)} stages, and there are {len(self._schedulers)}: it comes from "
+                "another schedule"
+            )
+        self.__dict__.update(state)
+        for stage, stage_state in zip(self._schedulers, saved, strict=True):
+            stage.load_state_dict(stage_state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """torch's keys, the stages' states under ``_schedulers``."""
+        if self._cf_foreign:
+            return super(ClosedForm, self).state_dict()  # type: ignore[misc,no-any-return]
+        return super().state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load the state of this class or of torch's."""
+        if self._cf_foreign:
+            super(ClosedForm, self).load_state_dict(state_dict)  # type: ignore[misc]
+            return
+        super().load_state_dict(state_dict)
+
+
+def _ours(schedulers: Sequence[Any]) -> bool:
+    return all(isinstance(s, ClosedForm) and not s._cf_overridden for s in schedulers) and not any(
+        isinstance(s, _Composite) and s._cf_foreign for s in schedulers
+    )
+
+
+def _merge(a: Terms, b: Terms, base: list[float]) -> Terms:
+    """The product of two curves, each as a multiple of the base rates."""
+    if b[2] is None:
+        return a[0] * b[0], a[1], None if a[2] is None else a[2] * b[0], a[3]
+    if a[2] is None:
+        return a[0] * b[0], b[1], b[2] * a[0], b[3]
+    one, other = (
+        [f * d for d in D] if L is None else [f * d + g * low for d, low in zip(D, L, strict=True)]  # type: ignore[operator]
+        for f, D, g, L in (a, b)
+    )
+    return 1.0, [x * y / z if z else 0.0 for x, y, z in zip(one, other, base, strict=True)], 0.0, None
+
+
+class SequentialLR(_Composite, lr_scheduler.SequentialLR):
+    """Stages one after another; nested ones are the same as flat ones."""
+
+    _cf_needs = ("_schedulers", "_milestones", "last_epoch")
+
+    def __init__(
+        self, optimizer: Optimizer, schedulers: list[Any], milestones: list[int], last_epoch: int = -1
+    ) -> None:
+        if not schedulers or not _ours(schedulers):
+            self._cf_foreign = True
+            super().__init__(optimizer, schedulers, milestones, last_epoch)
+            return
+        metric = [s for s in schedulers if isinstance(s, ReduceLROnPlateau)]
+        if metric and not self._cf_configured:
+            lr_scheduler.SequentialLR(optimizer, schedulers, milestones)  # torch's own refusal
+        for stage in schedulers:
+            if stage.optimizer is not optimizer:
+                raise ValueError(
+                    f"{type(self).__name__} expects all schedulers to belong to the same optimizer, but "
+                    f"{type(stage).__name__} has another one"
+                )
+        if len(milestones) != len(schedulers) - 1:
+            raise ValueError(
+                "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
+                f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones "
+                f"to be equal to {len(milestones)}"
+            )
+        self._schedulers, self._milestones = schedulers, milestones
+        self.last_epoch = last_epoch + 1
+        self.optimizer = optimizer
+        self._cf_take_stages()
+        for group, base in zip(optimizer.param_groups, self._cf_bases(), strict=True):
+            group.setdefault("initial_lr", base)
+            lr = group["lr"]
+            if isinstance(lr, Tensor):
+                with torch.no_grad():
+                    lr.fill_(float(group["initial_lr"]))
+            else:
+                group["lr"] = group["initial_lr"]
+        self._cf_steps = 1
+        if not self._cf_member:
+            self._cf_start()
+
+    @property
+    def _step_count(self) -> int:  # type: ignore[override]
+        # torch's composites have no such attribute, and their state no such key.
+        return self._cf_steps
+
+    @_step_count.setter
+    def _step_count(self, value: int) -> None:
+        self._cf_steps = value
+
+    def _cf_stage(self, t: float) -> tuple[Any, float]:
+        i = bisect_right(self._milestones, t)
+        return self._schedulers[i], t - self._milestones[i - 1] if i else t
+
+    def _cf_curve(self, t: float) -> Terms:
+        i = bisect_right(self._milestones, t)
+        return self._schedulers[i]._cf_terms(t - self._milestones[i - 1] if i else t)  # type: ignore[no-any-return]
+
+    def _cf_check_order(self) -> None:
+        if getattr(self.optimizer.step, "_wrapped_by_lr_sched", False):
+            super()._cf_check_order()
+
+    def _cf_momentum(self, t: float) -> None:
+        stage, own = self._cf_stage(t)
+        if stage._cf_cycles_momentum or getattr(stage, "cycle_momentum", False):
+            stage._cf_momentum(_inside(stage, own))
+
+    def _cf_metric_stages(self) -> list[ReduceLROnPlateau]:
+        stage, _ = self._cf_stage(_inside(self, self._cf_position()))
+        if isinstance(stage, ReduceLROnPlateau):
+            return [stage]
+        return stage._cf_metric_stages() if isinstance(stage, _Composite) else []
+
+    def _cf_place_stages(self) -> None:
+        t = _inside(self, self._cf_position())
+        for i, stage in enumerate(self._schedulers):
+            begin = self._milestones[i - 1] if i else 0
+            end = self._milestones[i] if i < len(self._milestones) else math.inf
+            _place(stage, min(t, end - 1) - begin if t >= begin else -1)
+
+
+def _inside(schedule: ClosedForm, t: float) -> float:
+    """The curve's own step, behind the warmup, at the schedule's step `t`."""
+    envelope = schedule._cf_envelope
+    if envelope is None:
+        return t
+    t = max(t - envelope.warmup, 0)
+    return t if envelope.hold is None else min(t, envelope.hold)
+
+
+def _place(stage: Any, t: float) -> None:
+    t = int(t)
+    if isinstance(stage, ReduceLROnPlateau):
+        stage._cf_t = t
+    else:
+        stage.last_epoch = t
+    stage._cf_last = None
+    if isinstance(stage, _Composite):
+        stage._cf_place_stages()
+    elif not isinstance(stage, ReduceLROnPlateau):
+        stage._step_count = max(t + 1, 0)
+
+
+class ChainedScheduler(_Composite, lr_scheduler.ChainedScheduler):
+    """The product of the stages' factors."""
+
+    _cf_needs = ("_schedulers",)
+
+    def __init__(self, schedulers: Sequence[Any], optimizer: Optimizer | None = None) -> None:
+        if not schedulers or not _ours(schedulers):
+            self._cf_foreign = True
+            super().__init__(schedulers, optimizer)
+            return
+        metric = any(isinstance(s, ReduceLROnPlateau) for s in schedulers)
+        if metric and not self._cf_configured:
+            lr_scheduler.ChainedScheduler(schedulers, optimizer)  # torch's own refusal
+        optimizer = optimizer or schedulers[0].optimizer
+        for stage in schedulers:
+            if stage.optimizer is not optimizer:
+                raise ValueError(
+                    f"{type(self).__name__} expects all schedulers to belong to the same optimizer, but "
+                    f"{type(stage).__name__} has another one"
+                )
+        self._schedulers = list(schedulers)
+        self.optimizer = optimizer
+        self._cf_take_stages()
+        self._cf_t, self._cf_steps = 0, 1
+        # They may have been stepped before they were chained.
+        self._cf_offsets = [0 if self._cf_configured else getattr(s, "last_epoch", 0) for s in self._schedulers]
+        if not self._cf_member:
+            self._cf_chain_start()
+
+    def _cf_chain_start(self) -> None:
+        groups = self.optimizer.param_groups
+        before = [float(group["lr"]) for group in groups]
+        for group, base in zip(groups, self._cf_bases(), strict=True):
+            group.setdefault("initial_lr", base)
+        self._cf_count = len(groups)
+        self._cf_find_slots(groups)
+        # The stages have written while they were built, some of them over each other: the product counts.
+        self._cf_write(self._cf_terms(0), before)
+        self._cf_settle_mode()
+
+    @property
+    def last_epoch(self) -> int:  # type: ignore[override]
+        """The step; torch's class has no such attribute, and its state no such key."""
+        return self._cf_t
+
+    @last_epoch.setter
+    def last_epoch(self, value: int) -> None:
+        self._cf_t = value
+
+    @property
+    def _step_count(self) -> int:  # type: ignore[override]
+        return self._cf_steps
+
+    @_step_count.setter
+    def _step_count(self, value: int) -> None:
+        self._cf_steps = value
+
+    def _cf_curve(self, t: float) -> Terms:
+        stages = iter(zip(self._schedulers, self._cf_offsets, strict=True))
+        stage, offset = next(stages)
+        terms: Terms = stage._cf_terms(t + offset)
+        for stage, offset in stages:
+            terms = _merge(terms, stage._cf_terms(t + offset), self._cf_bases())
+        return terms
+
+    def _cf_check_order(self) -> None:
+        if getattr(self.optimizer.step, "_wrapped_by_lr_sched", False):
+            super()._cf_check_order()
+
+    def _cf_momentum(self, t: float) -> None:
+        for stage, offset in zip(self._schedulers, self._cf_offsets, strict=True):
+            if stage._cf_cycles_momentum or getattr(stage, "cycle_momentum", False):
+                stage._cf_momentum(_inside(stage, t + offset))
+
+    def _cf_metric_stages(self) -> list[ReduceLROnPlateau]:
+        found: list[ReduceLROnPlateau] = []
+        for stage in self._schedulers:
+            if isinstance(stage, ReduceLROnPlateau):
+                found.append(stage)
+            elif isinstance(stage, _Composite):
+                found += stage._cf_metric_stages()
+        return found
+
+    def _cf_place_stages(self) -> None:
+        t = _inside(self, self._cf_position())
+        for stage, offset in zip(self._schedulers, self._cf_offsets, strict=True):
+            _place(stage, t + offset)
+
+    def _cf_load_own(self, state: dict[str, Any]) -> None:
+        super()._cf_load_own(state)
+        first = self._schedulers[0]
+        now = first._cf_t if isinstance(first, ReduceLROnPlateau) else first.last_epoch
+        self._cf_t = now - self._cf_offsets[0]
+
+    def _cf_extra_state(self) -> dict[str, Any]:
+        return {"t": self._cf_t} if self._cf_configured else {}
+
+    def _cf_load_extra(self, extra: dict[str, Any]) -> None:
+        self._cf_t = extra.get("t", self._cf_t)
+
+
+def proxy(optimizer: Any) -> Optimizer:
+    """An optimizer with copies of the groups' numbers, on which a stage can be built without a trace."""
+    return _Proxy(optimizer)
+
+
+class _Proxy(Optimizer):
+    def __init__(self, optimizer: Any) -> None:
+        self.defaults = optimizer.defaults
+        self.param_groups = []
+        for group in optimizer.param_groups:
+            base = float(group.get("initial_lr", group["lr"]))
+            copy = {k: v for k, v in group.items() if k not in ("params", "max_lr", "min_lr")}
+            self.param_groups.append({**copy, "lr": base, "initial_lr": base})
+        self.state = {}  # type: ignore[assignment]
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Nothing: the proxy is never trained with."""
