@@ -6,6 +6,7 @@ appended to the search path, and asked only for what no other source has.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
@@ -16,12 +17,25 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 GROUP = "scheduler"
 
 
+class _OursLast(list):  # type: ignore[type-arg]
+    """A search path that keeps our entry behind what is appended later (`hydra.searchpath`).
+
+    Hydra itself insists on its schema as the very last one; see :meth:`LrConfigsSource._schedule` for that.
+    """
+
+    def append(self, element: Any) -> None:
+        ours = bool(self) and self[-1].provider == "lr_configs"
+        self.insert(len(self) - 1 if ours and element.provider != "schema" else len(self), element)
+
+
 class LrConfigsSearchPath(SearchPathPlugin):
     """Appends our source, behind all of the app's own."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Hydra's hook."""
         search_path.append(provider="lr_configs", path="lr-configs://")
+        if isinstance(getattr(search_path, "config_search_path", None), list):
+            search_path.config_search_path = _OursLast(search_path.config_search_path)
 
 
 class LrConfigsSource(ConfigSource):
@@ -54,9 +68,15 @@ class LrConfigsSource(ConfigSource):
         group, _, name = path.partition("/")
         if group != GROUP or not name:
             return None
+        from hydra.core.config_store import ConfigStore
+
         from lr_configs.registry import available
 
-        return name if name in available() else None
+        # What the app stored in the ConfigStore lies behind us in the search path, and wins all the same.
+        stored = ConfigStore.instance().repo.get(GROUP)
+        if name not in available() or (isinstance(stored, dict) and f"{name}.yaml" in stored):
+            return None
+        return name
 
     def available(self) -> bool:
         """Always."""
@@ -64,7 +84,8 @@ class LrConfigsSource(ConfigSource):
 
     def is_group(self, config_path: str) -> bool:
         """Whether the path is the root or our group."""
-        return (config_path or "").strip("/") in ("", GROUP)
+        path = (config_path or "").strip("/")
+        return path == "" or (path == GROUP and not _app_has_a_plain_key())
 
     def is_config(self, config_path: str) -> bool:
         """Whether the path is one of our options."""
@@ -80,3 +101,45 @@ class LrConfigsSource(ConfigSource):
 
             return sorted(available())
         return []
+
+
+def _app_has_a_plain_key() -> bool:
+    """Whether `scheduler` is an ordinary value of the running app, and no group.
+
+    Hydra reads ``scheduler=x`` as a choice in a group wherever a group of that name exists; without this, the
+    override of an app that has ``scheduler: linear`` in its config would fail once we are installed. A source is
+    not told what is being composed, so the question is put to Hydra's own call that asks.
+    """
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name != "create_defaults_list":
+        frame = frame.f_back  # type: ignore[assignment]
+    if frame is None:
+        return False
+    repo, name = frame.f_locals.get("repo"), frame.f_locals.get("config_name")
+    return repo is not None and name is not None and _plain_key_in(repo, name, depth=4) is True
+
+
+def _plain_key_in(repo: Any, name: str, depth: int) -> bool | None:
+    """True for a plain value in the config `name` or those it includes, False for a choice in the group."""
+    from omegaconf import DictConfig
+
+    loaded = repo.load_config(config_path=name)
+    if loaded is None:
+        return None
+    included = []
+    for default in loaded.defaults_list or []:
+        group = getattr(default, "group", None)
+        if group is not None and group.strip("/") == GROUP:
+            return False
+        path = getattr(default, "path", None)
+        if group is None and path and path != "_self_":
+            included.append(path)
+    found = None
+    if isinstance(loaded.config, DictConfig) and GROUP in loaded.config:
+        found = not isinstance(loaded.config._get_node(GROUP), DictConfig)
+    for path in included if depth else ():
+        inner = _plain_key_in(repo, path, depth - 1)
+        if inner is False:
+            return False
+        found = found or inner
+    return found
