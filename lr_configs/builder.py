@@ -165,9 +165,7 @@ def _translated(error: Exception, plan: Plan) -> SchedulerConfigError:
     prefix = f"{plan.key}." if plan.key else ""
     text = str(error.args[0]).splitlines()[0] if error.args else str(error)
     if "momentum" in text:
-        return SchedulerConfigError(
-            f"{prefix}cycle_momentum", True, "this optimizer has neither momentum nor beta1", "Write cycle_momentum=false"
-        )
+        return _no_momentum(plan.key)
     if "initial_lr" in text:
         return SchedulerConfigError(
             f"{prefix}last_epoch",
@@ -180,40 +178,61 @@ def _translated(error: Exception, plan: Plan) -> SchedulerConfigError:
 
 def _arguments(plan: Plan, optimizer: Any) -> dict[str, Any]:
     """torch's constructor arguments: lengths are integers already, per-group values become lists."""
+    return {**plan.params, **_group_values(plan.config, optimizer, plan.key)}
+
+
+def check_optimizer(config: configs.SchedulerConfig, optimizer: Any, key: str = "") -> None:
+    """Refuse what does not fit the optimizer, before the size of the run is known.
+
+    Raises:
+        SchedulerConfigError: a lowest rate above the group's own, bounds in the wrong order, values for groups
+            that are not there.
+    """
+    _group_values(config, optimizer, key)
+    if getattr(config, "cycle_momentum", False) and not {"momentum", "betas"} & set(optimizer.defaults):
+        raise _no_momentum(key)
+    for name, child in config.children():
+        check_optimizer(child, optimizer, f"{key}.{name}" if key else name)
+
+
+def _no_momentum(key: str) -> SchedulerConfigError:
+    return SchedulerConfigError(
+        f"{key}.cycle_momentum" if key else "cycle_momentum",
+        True,
+        "this optimizer has neither momentum nor beta1",
+        "Write cycle_momentum=false",
+    )
+
+
+def _group_values(config: configs.SchedulerConfig, optimizer: Any, key: str) -> dict[str, Any]:
     groups = optimizer.param_groups
-    prefix = f"{plan.key}." if plan.key else ""
+    prefix = f"{key}." if key else ""
     bases = [float(group.get("initial_lr", group["lr"])) for group in groups]
-    arguments = dict(plan.params)
-    for name, item in plan.config.__dataclass_fields__.items():
+    values: dict[str, Any] = {}
+    for name, item in config.__dataclass_fields__.items():
         if item.metadata.get("per_group"):
-            arguments[name] = _per_group(arguments[name], groups, item.default, prefix + name)
-    for name in ("eta_min",):
-        if name in arguments:
-            floor = arguments[name]
-            for i, base in enumerate(bases):
-                check_floor(prefix + name, floor[i] if isinstance(floor, list) else floor, base)
-    if "max_lr" in arguments:
-        peaks = _filled(arguments["max_lr"], bases)
-        arguments["max_lr"] = peaks
-        if "base_lr" in arguments:
-            arguments["base_lr"] = _filled(arguments["base_lr"], [peak / 10 for peak in peaks])
-            for low, high in zip(arguments["base_lr"], peaks, strict=True):
+            values[name] = _per_group(getattr(config, name), groups, item.default, prefix + name)
+    if "eta_min" in values:
+        for floor, base in zip(_filled(values["eta_min"], bases), bases, strict=True):
+            check_floor(prefix + "eta_min", floor, base)
+    if "max_lr" in values:
+        peaks = values["max_lr"] = _filled(values["max_lr"], bases)
+        if "base_lr" in values:
+            values["base_lr"] = _filled(values["base_lr"], [peak / 10 for peak in peaks])
+            for low, high in zip(values["base_lr"], peaks, strict=True):
                 try:
                     configs.check_bounds(low, high)
                 except SchedulerConfigError as error:
-                    raise error.within(plan.key) if plan.key else error from None
-    if "lr_lambda" in arguments and isinstance(arguments["lr_lambda"], list):
-        count = len(arguments["lr_lambda"])
-        if count != len(groups):
-            raise SchedulerConfigError(
-                f"{prefix}lr_lambda",
-                plan.config.lr_lambda,  # type: ignore[attr-defined]
-                f"there are {count} formulas for {len(groups)} parameter groups",
-                "Write one formula, or one for each group",
-            )
-    if plan.entry.name == "reduce_on_plateau" and isinstance(arguments.get("min_lr"), list):
-        arguments["min_lr"] = [float(v) for v in arguments["min_lr"]]
-    return arguments
+                    raise (error.within(key) if key else error) from None
+    functions = getattr(config, "lr_lambda", None)
+    if isinstance(functions, list) and len(functions) != len(groups):
+        raise SchedulerConfigError(
+            f"{prefix}lr_lambda",
+            functions,
+            f"there are {len(functions)} formulas for {len(groups)} parameter groups",
+            "Write one formula, or one for each group",
+        )
+    return values
 
 
 def _filled(value: Any, defaults: list[float]) -> list[float]:

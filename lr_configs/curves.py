@@ -373,3 +373,21 @@ def warmup(shape: str, start: float, W: int, t: Any, m: Any = scalar) -> Any:
     if shape == "cosine":
         return start * m.sin((W - t) * _HALF_PI / W) ** 2 + m.sin(t * _HALF_PI / W) ** 2
     return start * ((W - t) / W) + t / W
+
+
+# ---------------------------------------------------------------------------------------- early ending
+
+DECAY_SHAPES = ("linear", "cosine", "one_minus_sqrt")
+
+
+def decay(shape: str, x: float) -> float:
+    """What is left after the share `x` of an early ending: 1 at 0, 0 at 1.
+
+    `linear` is ``1 - x``, `cosine` is ``(1 + cos(pi x)) / 2``, `one_minus_sqrt` is ``1 - sqrt(x)``.
+
+    >>> decay("linear", 0.25)
+    0.75
+    """
+    if shape == "cosine":
+        return math.sin((1 - x) * _HALF_PI) ** 2
+    return 1 - math.sqrt(x) if shape == "one_minus_sqrt" else 1 - x

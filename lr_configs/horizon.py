@@ -233,19 +233,16 @@ class Clock:
     bare: str = ""
 
     @property
+    def _intervals(self) -> Fraction | int | None:
+        if self.horizon is None:
+            return None
+        return self.horizon.total_epochs if self.interval == "epoch" else self.horizon.total_steps
+
+    @property
     def total(self) -> int | None:
-        """Scheduler steps in the run; None where that is not known."""
-        horizon = self.horizon
-        if horizon is None:
-            return None
-        whole = horizon.total_epochs if self.interval == "epoch" else horizon.total_steps
-        if whole is None:
-            return None
-        if whole % 1:
-            raise NotWholeEpochsError(
-                "interval", "epoch", f"the run ends after {float(whole):g} epochs", "Write interval=step"
-            )
-        return int(whole // self.frequency)
+        """Whole scheduler steps in the run; None where that is not known."""
+        count = self._intervals
+        return None if count is None else int(count // self.frequency)
 
     def exact(self, length: Length, key: str, written: Any, start: int, span: int | None) -> Fraction:
         """`length` in scheduler steps, not yet rounded.
@@ -267,6 +264,14 @@ class Clock:
                     written,
                     "a share of the run needs the run's length, which is not known here",
                     self._unknown_run(),
+                )
+            count = self._intervals
+            if count is not None and count % 1:
+                raise NotWholeEpochsError(
+                    key,
+                    written,
+                    f"the run ends after {float(count):g} epochs, and the rate moves at whole epochs only (interval=epoch)",
+                    "Write interval=step (or auto), or an absolute length",
                 )
             return length.amount * span / 100
         begin = Fraction(start * self.frequency)

@@ -65,29 +65,19 @@ class Plan:
     stages: list[tuple[int, Plan]] = field(default_factory=list)
     key: str = ""
 
-    @property
-    def needs_end(self) -> bool:
-        """Whether some length is a share of the run."""
-        return _relative(self.config)
 
-
-def _relative(config: configs.SchedulerConfig) -> bool:
-    written = [value for _, value in _written_lengths(config)]
-    if isinstance(config, configs.SequentialLRConfig):
-        written += [size for size in config.stage_lengths() if size is not None]
-    if any(Length.parse(value, "length", zero=True).unit == "%" for value in written):
-        return True
-    return any(_relative(child) for _, child in config.children())
-
-
-def _written_lengths(config: configs.SchedulerConfig) -> Iterator[tuple[str, Any]]:
+def written_lengths(config: configs.SchedulerConfig) -> Iterator[Length]:
+    """Every length of a schedule and of its stages, as written."""
     for name, item in config.__dataclass_fields__.items():
         if item.metadata.get("length"):
             value = getattr(config, name)
-            if isinstance(value, list):
-                yield from ((f"{name}.{i}", v) for i, v in enumerate(value))
-            elif value is not None:
-                yield name, value
+            for one in value if isinstance(value, list) else [value]:
+                if one:
+                    yield Length.parse(one, name)
+    if isinstance(config, configs.SequentialLRConfig):
+        yield from (Length.parse(size, "length") for size in config.stage_lengths() if size is not None)
+    for _, child in config.children():
+        yield from written_lengths(child)
 
 
 def natural_interval(config: configs.SchedulerConfig) -> str:
@@ -141,11 +131,12 @@ def _candidates(config: configs.SchedulerConfig, horizon: Horizon | None) -> lis
 def _resolve_on(clock: Clock, config: configs.SchedulerConfig) -> Plan:
     total = clock.total
     if total == 0:
-        raise SchedulerConfigError(
+        kind = NotWholeEpochsError if clock.interval == "epoch" and clock.frequency == 1 else SchedulerConfigError
+        raise kind(
             "frequency",
             clock.frequency,
-            f"the schedule would not advance once in a run of less than {clock.frequency} {clock.interval}s",
-            "Lower frequency, or train for longer",
+            f"the schedule would not advance once: the run is shorter than {clock.frequency} {clock.interval}s",
+            "Lower frequency, write interval=step, or train for longer",
         )
     return _resolve(clock, config, 0, total, "", None)
 

@@ -108,8 +108,9 @@ class ClosedForm:
     _cf_seen: list[float] | None = None  # floats written last, where the terms do not tell
     _cf_last: list[Any] | None = None
     _cf_envelope: Any = None
-    _cf_warp: tuple[int, float] | None = None
+    _cf_warp: tuple[float, float, float] | None = None  # from which step, which position, how fast
     _cf_hold: int | None = None
+    _cf_decay: dict[str, Any] | None = None
     _cf_print: Callable[[str], None] | None = None
     _cf_verbose: str = ""  # "Epoch" or "Step"
     _cf_every = 1
@@ -117,7 +118,12 @@ class ClosedForm:
     _cf_configured = False  # built from a config
     _cf_spread_of: Any = None
     _cf_spread_list: Any = None
-    _cf_driver: Any = None
+    # What a callback that drives the schedule sets:
+    _cf_listener: Callable[[Any], bool] | None = None  # is asked when somebody else steps
+    _cf_driven = False
+    _cf_ignore_state = False
+    _cf_after_load: dict[str, Any] | None = None
+    _cf_ticket: Any = None
 
     _cf_multiplies = True  # a new scheduler continues from a rate that is no longer the initial one
     _cf_cycles_momentum = False
@@ -155,7 +161,7 @@ class ClosedForm:
         """The step that the curve is at."""
         t: float = self.last_epoch
         if self._cf_warp is not None and t > self._cf_warp[0]:
-            t = self._cf_warp[0] + (t - self._cf_warp[0]) * self._cf_warp[1]
+            t = self._cf_warp[1] + (t - self._cf_warp[0]) * self._cf_warp[2]
         if self._cf_hold is not None and t > self._cf_hold:
             t = self._cf_hold
         return t
@@ -296,6 +302,8 @@ class ClosedForm:
         if self._cf_overridden:
             super().step(epoch)  # type: ignore[misc]
             return
+        if self._cf_listener is not None and not self._cf_driven and not self._cf_listener(self):
+            return
         if self._step_count == 1:
             self._cf_check_order()
         self._step_count += 1
@@ -338,17 +346,93 @@ class ClosedForm:
 
     def _cf_move(self, terms: Terms | None) -> None:
         """See what others changed, then write the rates of the step that `last_epoch` says."""
+        if self._cf_decay is not None:
+            return  # the curve was left for good
         before = self._cf_settle()
         if terms is None or len(terms[1]) != self._cf_count:
             terms = self._cf_terms(self._cf_position())
         self._cf_write(terms, before)
         self._cf_settle_mode()
 
+    # ---------------------------------------------------------------- another run length
+
+    def change_run(self, end: int, over: int | None) -> None:
+        """Meet a run of another length than the curve was made for.
+
+        Args:
+            end: step at which the curve ends.
+            over: steps of the new run, over which the rest of the curve is stretched; None goes on as before. Either
+                way its last value is held.
+        """
+        # A curve that begins again at its end holds the value before it.
+        ends, before = self.rates_at(end), self.rates_at(max(end - 1, 0))
+        self._cf_hold = end if all(a <= b for a, b in zip(ends, before, strict=True)) else max(end - 1, 0)
+        now = self._cf_steps_done()
+        if over is not None and over > now:
+            position = self._cf_position()
+            self._cf_warp = (now, position, max(end - position, 0) / (over - now))
+        self._cf_last = None
+        self._cf_move(None)
+
+    def _cf_steps_done(self) -> int:
+        return self.last_epoch
+
+    # ---------------------------------------------------------------- early ending
+
+    def begin_decay(self, steps: int, shape: str, last: list[float]) -> None:
+        """Leave the curve: from the present rates to `last` within `steps` calls of :meth:`advance_decay`."""
+        self._cf_settle()
+        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        self._cf_decay = {"at": 0, "steps": steps, "shape": shape, "from": rates, "to": list(last)}
+        self._cf_mode = _SLOW
+
+    def rates_at(self, t: int) -> list[float]:
+        """The rates of step `t`, one per group, hand edits included; nothing is written."""
+        values = self._cf_values(self._cf_terms(t))
+        return values if self._cf_scales is None else [v * s for v, s in zip(values, self._cf_scales, strict=True)]
+
+    @property
+    def decaying(self) -> bool:
+        """Whether :meth:`begin_decay` was called."""
+        return self._cf_decay is not None
+
+    def advance_decay(self) -> None:
+        """Advance the early ending by one step, and write its rates."""
+        decay = self._cf_decay
+        if decay is None:
+            return
+        before = [float(group["lr"]) for group in self.optimizer.param_groups]
+        if decay["at"] < decay["steps"]:
+            decay["at"] += 1
+        self._cf_write_decay()
+        if self._cf_verbose:
+            self._cf_announce(before, [float(group["lr"]) for group in self.optimizer.param_groups])
+
+    def _cf_write_decay(self) -> None:
+        decay = self._cf_decay
+        assert decay is not None
+        left = curves.decay(decay["shape"], decay["at"] / decay["steps"])
+        groups = self.optimizer.param_groups
+        # A group that joined later ends where the first one does, from its own rate.
+        for group in groups[len(decay["from"]) :]:
+            decay["from"].append(float(group["lr"]))
+            decay["to"].append(min(decay["to"][0], float(group["lr"])))
+        for group, start, end in zip(groups, decay["from"], decay["to"], strict=False):
+            value = start * left + end * (1 - left)
+            if isinstance(group["lr"], Tensor):
+                with torch.no_grad():
+                    group["lr"].fill_(value)
+            else:
+                group["lr"] = value
+        self._cf_last = None
+
+    # ---------------------------------------------------------------- what others did
+
     def _cf_settle(self) -> list[float]:
         """Find groups added and rates changed since the last write; returns the rates that are there."""
         groups = self.optimizer.param_groups
         now = self._cf_terms_now
-        if now is None:
+        if now is None or self._cf_decay is not None:
             return [float(group["lr"]) for group in groups]
         expected = self._cf_values(now)
         if len(groups) != self._cf_count:
@@ -470,7 +554,8 @@ class ClosedForm:
         mode = _FLOATS if slots is None else _SLOW
         if slots is not None and all(s is not None and s.view is not None for s in slots):
             mode = _TENSORS if len({id(s) for s in slots}) == len(slots) else _SLOW
-        simple = self._cf_scales is None and self._cf_warp is None and self._cf_hold is None
+        changed = (self._cf_scales, self._cf_warp, self._cf_hold, self._cf_decay, self._cf_listener)
+        simple = all(one is None for one in changed)
         self._cf_mode = mode if simple and not self._cf_verbose and self._step_count > 1 else _SLOW
 
     # ---------------------------------------------------------------- torch's interface
@@ -528,6 +613,8 @@ class ClosedForm:
             extra["warp"] = list(self._cf_warp)
         if self._cf_hold is not None:
             extra["hold"] = self._cf_hold
+        if self._cf_decay is not None:
+            extra["decay"] = {**self._cf_decay, "from": list(self._cf_decay["from"]), "to": list(self._cf_decay["to"])}
         extra.update(self._cf_extra_state())
         if extra:
             state["_lr_configs"] = extra
@@ -566,6 +653,8 @@ class ClosedForm:
         Raises:
             ValueError: for the state of another class, or a damaged one.
         """
+        if self._cf_ignore_state:
+            return  # the callback begins anew
         if self._cf_overridden:
             super().load_state_dict(state_dict)  # type: ignore[misc]
             return
@@ -580,6 +669,7 @@ class ClosedForm:
         self._cf_scales = list(extra["scales"]) if "scales" in extra else None
         self._cf_warp = tuple(extra["warp"]) if "warp" in extra else None
         self._cf_hold = extra.get("hold")
+        self._cf_decay = extra.get("decay")
         self._cf_last = None
         if not self._cf_member:
             self._cf_restore(last, "scales" in extra)
@@ -611,6 +701,8 @@ class ClosedForm:
         verbose, self._cf_verbose = self._cf_verbose, ""
         self._cf_write(terms, before)
         self._cf_verbose = verbose
+        if self._cf_decay is not None:
+            self._cf_write_decay()
         if exact and last is not None:
             # A pending edit was saved with its very digits.
             for group, slot, lr in zip(groups, self._cf_slots or [None] * len(groups), last, strict=False):
@@ -623,7 +715,7 @@ class ClosedForm:
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
-        for key in ("_cf_slots", "_cf_print", "_cf_driver", "_cf_mode"):
+        for key in ("_cf_slots", "_cf_print", "_cf_listener", "_cf_mode"):
             state.pop(key, None)
         return state
 
@@ -1080,6 +1172,9 @@ class ReduceLROnPlateau(ClosedForm, lr_scheduler.ReduceLROnPlateau):
     def _cf_epoch(self) -> float:
         return self._cf_t
 
+    def _cf_steps_done(self) -> int:
+        return self._cf_t
+
     def _cf_curve(self, t: float) -> Terms:
         return 1.0, self._cf_base, None, None
 
@@ -1094,6 +1189,8 @@ class ReduceLROnPlateau(ClosedForm, lr_scheduler.ReduceLROnPlateau):
 
     def step(self, metrics: Any = None, epoch: Any = None) -> None:
         """Advance, and take the metric's new value if there is one."""
+        if self._cf_listener is not None and not self._cf_driven and not self._cf_listener(self):
+            return
         self.tick()
         if metrics is not None:
             self.react(metrics, epoch)
@@ -1105,6 +1202,9 @@ class ReduceLROnPlateau(ClosedForm, lr_scheduler.ReduceLROnPlateau):
         if envelope is not None and self._cf_t <= envelope.warmup:
             self._cf_last = None
             self._cf_move(None)
+
+    def change_run(self, end: int, over: int | None) -> None:
+        """Nothing: a metric knows no run length."""
 
     def jump(self, t: int) -> None:
         """Go to step `t` of the interval."""
@@ -1119,7 +1219,7 @@ class ReduceLROnPlateau(ClosedForm, lr_scheduler.ReduceLROnPlateau):
 
     def react(self, metrics: Any, epoch: Any = None) -> None:
         """Take a new value of the metric."""
-        if self.warming_up:
+        if self.warming_up or self._cf_decay is not None:
             return
         before = [float(group["lr"]) for group in self.optimizer.param_groups]
         lr_scheduler.ReduceLROnPlateau.step(self, metrics, epoch)
@@ -1155,11 +1255,18 @@ class ReduceLROnPlateau(ClosedForm, lr_scheduler.ReduceLROnPlateau):
         if self._cf_configured:
             if self._cf_terms_now is not None and not self._cf_member:
                 self._cf_settle()
-            state["_lr_configs"] = {"t": self._cf_t, "base": list(self._cf_base), "scales": self._cf_scales}
+            state["_lr_configs"] = {
+                "t": self._cf_t,
+                "base": list(self._cf_base),
+                "scales": self._cf_scales,
+                "decay": self._cf_decay,
+            }
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load the state of this class or of torch's, and write the rates that belong to it."""
+        if self._cf_ignore_state:
+            return
         self._cf_check_state(state_dict)
         state = dict(state_dict)
         extra = state.pop("_lr_configs", {})
@@ -1168,6 +1275,7 @@ class ReduceLROnPlateau(ClosedForm, lr_scheduler.ReduceLROnPlateau):
         self._cf_t = extra.get("t", self._cf_t)
         self._cf_base = list(extra.get("base", self._cf_base))
         self._cf_scales = extra.get("scales")
+        self._cf_decay = extra.get("decay")
         if self._cf_member:
             return
         groups = self.optimizer.param_groups
@@ -1245,6 +1353,8 @@ class _Composite(ClosedForm):
 
     def react(self, metrics: Any) -> None:
         """Give a new value of the metric to the stages that wait for one."""
+        if self._cf_decay is not None:
+            return
         before = self._cf_settle()
         self._cf_place_stages()
         for stage in self._cf_metric_stages():
