@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from lr_configs.callback import LRSchedulerCallback, lightning
     from lr_configs.errors import SchedulerConfigError
     from lr_configs.horizon import Horizon
+    from lr_configs.hydra_store import store
     from lr_configs.plan import curve
     from lr_configs.registry import available
-    from lr_configs.hydra_store import store
 
 __version__ = "0.1.0"
 

@@ -144,7 +144,9 @@ def _make(plan: Plan, optimizer: Any, printer: Any, path: tuple[str, ...]) -> An
     if not member and plan.entry.name not in ("chained", "reduce_on_plateau"):
         arguments["last_epoch"] = plan.config.last_epoch
     try:
-        new.__init__(target, **arguments) if plan.entry.name != "chained" else new.__init__(optimizer=target, **arguments)
+        new.__init__(target, **arguments) if plan.entry.name != "chained" else new.__init__(
+            optimizer=target, **arguments
+        )
     except SchedulerConfigError:
         raise
     except (KeyError, TypeError, ValueError) as error:
@@ -177,7 +179,7 @@ def _translated(error: Exception, plan: Plan) -> SchedulerConfigError:
 
 
 def _arguments(plan: Plan, optimizer: Any) -> dict[str, Any]:
-    """torch's constructor arguments: lengths are integers already, per-group values become lists."""
+    """Torch's constructor arguments: lengths are integers already, per-group values become lists."""
     return {**plan.params, **_group_values(plan.config, optimizer, plan.key)}
 
 
@@ -266,4 +268,3 @@ def _per_group(value: Any, groups: list[dict[str, Any]], default: Any, key: str)
             )
         values[names[name]] = one
     return values
-

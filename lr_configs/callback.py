@@ -61,7 +61,9 @@ class Frequency(int):
 class _Driven:
     """One schedule at work: its scheduler, and how far its clock is."""
 
-    def __init__(self, key: str, number: int, optimizer: Any, plan: Plan, scheduler: Any, asked: dict[str, Any]) -> None:
+    def __init__(
+        self, key: str, number: int, optimizer: Any, plan: Plan, scheduler: Any, asked: dict[str, Any]
+    ) -> None:
         self.key, self.number, self.optimizer = key, number, optimizer
         self.plan, self.scheduler, self.asked = plan, scheduler, asked
         self.ticks = 0  # updates or epochs, whatever the interval is
@@ -148,13 +150,23 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
         for key, value, options in (("on_existing", on_existing, ON_EXISTING), ("resume", resume, RESUME)):
             if value not in options:
                 raise SchedulerConfigError(
-                    key, value, f"this is one of {', '.join(options)}", nearest(str(value), options) or f"Write {options[0]}"
+                    key,
+                    value,
+                    f"this is one of {', '.join(options)}",
+                    nearest(str(value), options) or f"Write {options[0]}",
                 )
-        if total_steps is not None and (isinstance(total_steps, bool) or not isinstance(total_steps, int) or total_steps < 1):
-            raise SchedulerConfigError("total_steps", total_steps, "a number of updates is a positive integer", "Write 10000")
+        if total_steps is not None and (
+            isinstance(total_steps, bool) or not isinstance(total_steps, int) or total_steps < 1
+        ):
+            raise SchedulerConfigError(
+                "total_steps", total_steps, "a number of updates is a positive integer", "Write 10000"
+            )
         if scheduler is not None and schedulers is not None:
             raise SchedulerConfigError(
-                "schedulers", "...", "scheduler is given as well", "Give scheduler for one optimizer, schedulers for several"
+                "schedulers",
+                "...",
+                "scheduler is given as well",
+                "Give scheduler for one optimizer, schedulers for several",
             )
         self.total_steps, self.on_existing, self.resume = total_steps, on_existing, resume
         self.log, self.progress_bar, self.tensor_lr = log, progress_bar, tensor_lr
@@ -178,7 +190,10 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
         if schedulers is not None:
             if not isinstance(schedulers, Mapping) and type(schedulers).__name__ != "DictConfig":
                 raise SchedulerConfigError(
-                    "schedulers", plain(schedulers), "this maps optimizers to schedules", "Write {generator: {name: cosine}}"
+                    "schedulers",
+                    plain(schedulers),
+                    "this maps optimizers to schedules",
+                    "Write {generator: {name: cosine}}",
                 )
             for key, value in schedulers.items():
                 several = isinstance(value, (list, tuple)) or type(value).__name__ == "ListConfig"
@@ -260,7 +275,11 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
 
     def _check_strategy(self, trainer: Any) -> None:
         config = getattr(trainer.strategy, "config", None)
-        if type(trainer.strategy).__name__ == "DeepSpeedStrategy" and isinstance(config, dict) and "scheduler" in config:
+        if (
+            type(trainer.strategy).__name__ == "DeepSpeedStrategy"
+            and isinstance(config, dict)
+            and "scheduler" in config
+        ):
             raise SchedulerConfigError(
                 "scheduler",
                 config["scheduler"].get("type", "?"),
@@ -351,7 +370,9 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
             raise (error.within(prefix) if prefix else error) from None
         self._hand_over(trainer, number, plan, scheduler, asked, key)
 
-    def _hand_over(self, trainer: Any, number: int, plan: Plan, scheduler: Any, asked: dict[str, Any], key: str | None) -> None:
+    def _hand_over(
+        self, trainer: Any, number: int, plan: Plan, scheduler: Any, asked: dict[str, Any], key: str | None
+    ) -> None:
         driven = _Driven(key or str(number), number, trainer.optimizers[number], plan, scheduler, asked)
         driven.optimizer._opt_called = True  # the order of the calls is the callback's affair
         driven.fresh = scheduler.state_dict()
@@ -433,7 +454,9 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
                 # A hook inside a compiled step would be traced with it.
                 compiled = optimizer.step
 
-                def step(*args: Any, _step: Any = compiled, _opt: Any = optimizer, _done: Any = updated, **kwargs: Any) -> Any:
+                def step(
+                    *args: Any, _step: Any = compiled, _opt: Any = optimizer, _done: Any = updated, **kwargs: Any
+                ) -> Any:
                     result = _step(*args, **kwargs)
                     _done(_opt, (), {})
                     return result
@@ -635,7 +658,9 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
             return
         for driven in self._driven:
             old = self._saved["schedules"].get(f"{driven.key}/{driven.plan.config.param}")
-            differences = ["other optimizers or parameters"] if old is None else _differences(old["asked"], driven.asked)
+            differences = (
+                ["other optimizers or parameters"] if old is None else _differences(old["asked"], driven.asked)
+            )
             if not differences:
                 driven.load(old)
             elif self.resume == "restart":
@@ -1160,4 +1185,3 @@ def lightning(scheduler: Any, optimizer: Optimizer, trainer: Any) -> dict[str, A
     if config.metric_driven:
         record["monitor"] = config.monitor
     return {"optimizer": optimizer, "lr_scheduler": record}
-

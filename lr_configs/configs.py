@@ -8,6 +8,7 @@ checks in the field's metadata decide instead.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ def _number_check(low: float, high: float, open_low: bool, open_high: bool, inte
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             raise SchedulerConfigError(key, value, "this is not a number", f"Write {rule}")
         inside = low <= number <= high
-        if open_low and number == low or open_high and number == high:
+        if (open_low and number == low) or (open_high and number == high):
             inside = False
         if not math.isfinite(number) or not inside or (integer and number != int(number)):
             raise SchedulerConfigError(key, value, f"this must be {rule}", f"Write {rule}")
@@ -132,7 +133,7 @@ def lengths(default: Any) -> Any:
             raise SchedulerConfigError(key, value, "this is a list of lengths", "Write [30, 60] or [50%, 75%]")
         checked = [_length_check(v, f"{key}.{i}") for i, v in enumerate(value)]
         parsed = [Length.parse(v, key) for v in checked]
-        for before, after in zip(parsed, parsed[1:], strict=False):
+        for before, after in itertools.pairwise(parsed):
             if before.unit == after.unit and before.amount >= after.amount:
                 raise unsorted_lengths(key, value)
         return checked
@@ -587,9 +588,7 @@ class _StagesConfig(SchedulerConfig):
             if stage is not None:  # null takes a stage out of a merged mapping
                 parsed[str(stage_name)] = self._stage(stage, f"stages.{stage_name}")
         if not parsed:
-            raise SchedulerConfigError(
-                "stages", self.stages, "at least one stage", "Write {decay: {name: cosine}}"
-            )
+            raise SchedulerConfigError("stages", self.stages, "at least one stage", "Write {decay: {name: cosine}}")
         self._parsed = parsed
         # Plain data again, checked and filled in, so that equal schedules compare equal.
         plain = {k: {**({} if size is None else {"length": size}), **c.stage_dict()} for k, (size, c) in parsed.items()}

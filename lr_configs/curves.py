@@ -327,6 +327,7 @@ class Product:
         self._at, self._high, self._low = 0, 1.0, 0.0
 
     def __call__(self, t: float) -> float:
+        """The product up to step `t`."""
         t = int(t)
         if t < self._at:
             self._at, self._high, self._low = 0, 1.0, 0.0

@@ -18,7 +18,6 @@ MAX_LENGTH = 1000
 MAX_DEPTH = 50
 
 
-
 def _like_array(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """`operator` with numpy's answers where Python raises, so that a number and an array agree."""
 
@@ -132,6 +131,7 @@ class Formula:
         return Formula(self.text, self.key, T, self.variable)
 
     def __call__(self, t: float) -> float:
+        """The factor at step `t`."""
         value = float(self._node(float(t), self.T, curves.scalar))
         if math.isfinite(value):
             return value
@@ -197,14 +197,13 @@ class Formula:
                 return lambda t, T, m: getattr(m, name)([part(t, T, m) for part in parts])
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 condition, yes, no = (self._compile(part, down) for part in (test, body, orelse))
-                return lambda t, T, m: m.choose(
-                    condition(t, T, m), lambda: yes(t, T, m), lambda: no(t, T, m)
-                )
+                return lambda t, T, m: m.choose(condition(t, T, m), lambda: yes(t, T, m), lambda: no(t, T, m))
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
                 return self._call(node, name, args, down)
             case ast.Call(func=func):
                 part = ast.get_source_segment(self.text.strip(), func) or "call"
-                raise self._refuse(node, f": {part!r} is not one of its functions; " + nearest(part, FUNCTIONS))
+                hint = nearest(part, FUNCTIONS).strip()
+                raise self._refuse(node, f": {part!r} is not one of its functions{', ' if hint else ''}{hint}")
         raise self._refuse(node)
 
     def _name(self, node: ast.AST, name: str) -> Node:

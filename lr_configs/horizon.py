@@ -64,9 +64,7 @@ class Length:
             raise SchedulerConfigError(key, value, "this is not a length", FORMS)
         amount, unit = Fraction(match[1]), match[2]
         if unit and unit not in UNITS:
-            raise SchedulerConfigError(
-                key, value, f"{unit!r} is not a unit of length", (_unit_hint(unit) + FORMS)
-            )
+            raise SchedulerConfigError(key, value, f"{unit!r} is not a unit of length", (_unit_hint(unit) + FORMS))
         if amount < 0 or (amount == 0 and not zero):
             rule = "a length is not negative" if zero else "a length is positive"
             raise SchedulerConfigError(key, value, rule, FORMS)

@@ -5,6 +5,7 @@ A plan is what a scheduler is built from and what an array is computed from, so 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -169,9 +170,7 @@ def _resolve(
     if isinstance(config, configs.SequentialLRConfig):
         stages = _resolve_sequence(clock, config, start, rest, prefix)
     else:
-        stages = [
-            (0, _resolve(clock, child, start, rest, prefix + name, None)) for name, child in config.children()
-        ]
+        stages = [(0, _resolve(clock, child, start, rest, prefix + name, None)) for name, child in config.children()]
     if found.kind == "function":
         params["lr_lambda"] = _bind(params["lr_lambda"], prefix, rest)
     if isinstance(params.get("scale_fn"), str):
@@ -182,7 +181,13 @@ def _resolve(
     if isinstance(config, configs.ExponentialLRConfig):
         _check_growth(prefix + "gamma", config.gamma, rest)
     if isinstance(config, (configs.StepLRConfig, configs.MultiStepLRConfig)):
-        events = None if rest is None else rest // params["step_size"] if "step_size" in params else len(params["milestones"])
+        events = (
+            None
+            if rest is None
+            else rest // params["step_size"]
+            if "step_size" in params
+            else len(params["milestones"])
+        )
         _check_growth(prefix + "gamma", config.gamma, events)
     envelope = Envelope(warm, config.warmup_start_factor, config.warmup_shape, hold)
     return Plan(found, config, params, envelope, clock.interval, clock.frequency, span, stages, key)
@@ -192,7 +197,7 @@ def _resolve_length(clock: Clock, value: Any, key: str, start: int, span: int | 
     if not isinstance(value, list):
         return clock.steps(value, key, start, span)
     resolved = [clock.steps(v, f"{key}.{i}", start, span) for i, v in enumerate(value)]
-    if any(after <= before for before, after in zip(resolved, resolved[1:], strict=False)):
+    if any(after <= before for before, after in itertools.pairwise(resolved)):
         error = configs.unsorted_lengths(key, value)
         raise SchedulerConfigError(key, value, f"{error.rule}; here they are steps {resolved}", error.remedy)
     return resolved
@@ -436,7 +441,10 @@ def curve(scheduler: Any, base_lr: float, horizon: Horizon, *, group: int = 0) -
 
     if not isinstance(horizon, Horizon):
         raise SchedulerConfigError(
-            "horizon", horizon, "a curve needs the run's size", "Write lr_configs.Horizon(epochs=90, steps_per_epoch=391)"
+            "horizon",
+            horizon,
+            "a curve needs the run's size",
+            "Write lr_configs.Horizon(epochs=90, steps_per_epoch=391)",
         )
     plan = resolve(scheduler, horizon)
     rates = Rates(plan, base_lr, group)

@@ -207,12 +207,14 @@ class ClosedForm:
         if started_at >= 0:
             self._cf_resume_by_hand(before, started_at)
         elif self._cf_multiplies:
-            self._cf_adopt_scales(before, [float(g.get("initial_lr", lr)) for g, lr in zip(groups, before, strict=True)])
+            self._cf_adopt_scales(
+                before, [float(g.get("initial_lr", lr)) for g, lr in zip(groups, before, strict=True)]
+            )
         self._cf_write(self._cf_terms(self._cf_position()), before)
         self._cf_settle_mode()
 
     def _cf_resume_by_hand(self, rates: list[float], t: int) -> None:
-        """torch's ``last_epoch >= 0``: the optimizer holds the rates of step `t`, possibly edited."""
+        """Torch's ``last_epoch >= 0``: the optimizer holds the rates of step `t`, possibly edited."""
         self.last_epoch, now = t, self.last_epoch
         expected = self._cf_values(self._cf_terms(self._cf_position()))
         self.last_epoch = now
@@ -596,7 +598,7 @@ class ClosedForm:
         return state
 
     def state_dict(self) -> dict[str, Any]:
-        """torch's keys; one more, ``_lr_configs``, where there is a hand edit or a changed run to remember."""
+        """Torch's keys; one more, ``_lr_configs``, where there is a hand edit or a changed run to remember."""
         if not self._cf_member and not self._cf_overridden:
             before = self._cf_terms_now
             self._cf_settle()
@@ -1079,8 +1081,7 @@ class OneCycleLR(ClosedForm, lr_scheduler.OneCycleLR):
         if self._cf_phases_of is not self._schedule_phases:
             index = {"initial_lr": curves.INITIAL, "max_lr": curves.PEAK, "min_lr": curves.LAST}
             self._cf_phases = [
-                (phase["end_step"], index[phase["start_lr"]], index[phase["end_lr"]])
-                for phase in self._schedule_phases
+                (phase["end_step"], index[phase["start_lr"]], index[phase["end_lr"]]) for phase in self._schedule_phases
             ]
             self._cf_phases_of = self._schedule_phases
         return self._cf_phases  # type: ignore[return-value]
@@ -1104,9 +1105,7 @@ class OneCycleLR(ClosedForm, lr_scheduler.OneCycleLR):
     def _cf_curve(self, t: float) -> Terms:
         if t > self.total_steps:
             if not self._cf_configured:
-                raise ValueError(
-                    f"Tried to step {t} times. The specified number of total steps is {self.total_steps}"
-                )
+                raise ValueError(f"Tried to step {t} times. The specified number of total steps is {self.total_steps}")
             t = self.total_steps - 1
         x, first, y, last = curves.one_cycle(self, t)
         return x, self._cf_ends[first], y, self._cf_ends[last]
@@ -1249,7 +1248,7 @@ class ReduceLROnPlateau(ClosedForm, lr_scheduler.ReduceLROnPlateau):
                     group["lr"] = new
 
     def state_dict(self) -> dict[str, Any]:
-        """torch's keys, and the warmup's step where there is one."""
+        """Torch's keys, and the warmup's step where there is one."""
         state = self._cf_own_state()
         state["_last_lr"] = [float(group["lr"]) for group in self.optimizer.param_groups]
         if self._cf_configured:
@@ -1384,7 +1383,7 @@ class _Composite(ClosedForm):
             stage.load_state_dict(stage_state)
 
     def state_dict(self) -> dict[str, Any]:
-        """torch's keys, the stages' states under ``_schedulers``."""
+        """Torch's keys, the stages' states under ``_schedulers``."""
         if self._cf_foreign:
             return super(ClosedForm, self).state_dict()  # type: ignore[misc,no-any-return]
         return super().state_dict()

@@ -50,6 +50,15 @@ class LrConfigsSource(ConfigSource):
         """The structured config of one schedule."""
         name = self._schedule(config_path)
         if name is None:
+            from hydra.errors import ConfigCompositionException
+
+            from lr_configs.errors import SchedulerConfigError
+            from lr_configs.registry import entry
+
+            try:
+                entry(self._name(config_path))
+            except SchedulerConfigError as error:
+                raise ConfigCompositionException(f"scheduler: {error}") from None
             raise ConfigLoadError(f"Config not found: {config_path}")
         return ConfigResult(
             config=self._build(name),
@@ -63,10 +72,15 @@ class LrConfigsSource(ConfigSource):
 
         return node(name)
 
-    def _schedule(self, config_path: str) -> str | None:
+    @staticmethod
+    def _name(config_path: str) -> str:
         path = (config_path or "").removesuffix(".yaml").strip("/")
         group, _, name = path.partition("/")
-        if group != GROUP or not name:
+        return name if group == GROUP else ""
+
+    def _schedule(self, config_path: str) -> str | None:
+        name = self._name(config_path)
+        if not name:
             return None
         from hydra.core.config_store import ConfigStore
 
@@ -88,8 +102,22 @@ class LrConfigsSource(ConfigSource):
         return path == "" or (path == GROUP and not _app_has_a_plain_key())
 
     def is_config(self, config_path: str) -> bool:
-        """Whether the path is one of our options."""
-        return self._schedule(config_path) is not None
+        """Whether the path is one of our options, or so nearly one that the error should name it."""
+        return self._schedule(config_path) is not None or self._misspelt(config_path)
+
+    def _misspelt(self, config_path: str) -> bool:
+        name = self._name(config_path)
+        if not name or "/" in name:
+            return False
+        from difflib import get_close_matches
+
+        from hydra.core.config_store import ConfigStore
+
+        from lr_configs.registry import available
+
+        stored = ConfigStore.instance().repo.get(GROUP)
+        known = isinstance(stored, dict) and f"{name}.yaml" in stored
+        return not known and name not in available() and bool(get_close_matches(name, available(), n=1, cutoff=0.75))
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         """The options of our group, or the group itself."""

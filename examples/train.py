@@ -1,0 +1,53 @@
+"""The main job: `python examples/train.py scheduler=cosine_warm_restarts`.
+
+Torch and Lightning are imported inside `main`, so that `--help`, `--cfg job` and tab completion stay instant.
+"""
+
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException, InstantiationException
+from omegaconf import DictConfig
+
+from lr_configs import SchedulerConfigError
+
+
+def train(cfg: DictConfig, folder: Path) -> float:
+    """Train and report; returns the metric."""
+    hydra.utils.instantiate(cfg.scheduler)  # what is written wrongly fails here, before anything is loaded
+
+    import pytorch_lightning as pl
+    from digits import Classifier
+    from report import Record, picture, write_result
+
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    record = Record(cfg.metric)
+    callbacks = [*hydra.utils.instantiate(cfg.callbacks).values(), record]
+    logger = hydra.utils.instantiate(cfg.logger)
+    trainer = hydra.utils.instantiate(cfg.trainer, callbacks=callbacks, logger=logger)
+    optimizer = hydra.utils.instantiate(cfg.optimizer, _partial_=True)
+    trainer.fit(Classifier(hydra.utils.instantiate(cfg.model), optimizer), hydra.utils.instantiate(cfg.data))
+
+    score = float(trainer.callback_metrics[cfg.metric])
+    name = cfg.scheduler.name
+    picture(folder / "rates.png", f"scheduler={name}", record.rates, record.scores, cfg.metric)
+    write_result(folder / "result.json", schedule=name, metric=cfg.metric, score=score, rates=record.rates)
+    print(f"scheduler={name} | {cfg.metric} {score:.4f} | {folder}")
+    return score
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="config")
+def main(cfg: DictConfig) -> float:
+    """Errors in the schedule are shown without a traceback."""
+    try:
+        return train(cfg, Path(HydraConfig.get().runtime.output_dir))
+    except (SchedulerConfigError, InstantiationException) as error:
+        cause = error if isinstance(error, SchedulerConfigError) else error.__cause__
+        if isinstance(cause, SchedulerConfigError):
+            raise CompactHydraException(f"scheduler: {cause}") from None
+        raise
+
+
+if __name__ == "__main__":
+    main()
