@@ -104,8 +104,8 @@ class ClosedForm:
     _cf_terms_now: Terms | None = None  # what was written last
     _cf_count = 0  # parameter groups then
     _cf_scales: list[float] | None = None  # hand edits
+    _cf_new: tuple[int, ...] = ()  # groups that have joined since
     _cf_slots: list[_Slot | None] | None = None
-    _cf_seen: list[float] | None = None  # floats written last, where the terms do not tell
     _cf_last: list[Any] | None = None
     _cf_envelope: Any = None
     _cf_warp: tuple[float, float, float] | None = None  # from which step, which position, how fast
@@ -249,55 +249,56 @@ class ClosedForm:
         t = self.last_epoch = self.last_epoch + 1
         terms = self._cf_curve(t) if self._cf_envelope is None else self._cf_terms(t)
         now = self._cf_terms_now
-        if terms == now:
-            return
         groups = self.optimizer.param_groups
-        f, D, g, L = terms
-        f0, D0, g0, L0 = now  # type: ignore[misc]
-        if len(groups) != self._cf_count or D is not D0 or L is not L0:
-            self._cf_move(terms)
-            return
-        if mode == _FLOATS:
-            if L is None:
+        if len(groups) == self._cf_count:
+            if terms == now:
+                return
+            f, D, g, L = terms
+            f0, D0, g0, L0 = now  # type: ignore[misc]
+            if D is not D0 or L is not L0:
+                pass  # another list of values: a phase or a stage has ended
+            elif mode == _TENSORS:
+                values = [f * d for d in D] if L is None else self._cf_values(terms)
+                for group, slot, value in zip(groups, self._cf_slots, values):  # type: ignore[arg-type]  # noqa: B905
+                    if group["lr"] is not slot.tensor or slot.view.item() != slot.seen:  # type: ignore[union-attr]
+                        break
+                    slot.view.fill(value)  # type: ignore[union-attr]
+                    slot.seen = slot.view.item()  # type: ignore[union-attr]
+                else:
+                    self._cf_written(terms)
+                    return
+            elif L is None:
                 for group, d in zip(groups, D):  # noqa: B905 - the length was compared above
                     if group["lr"] != f0 * d:
+                        self._cf_put_back(now, group)  # type: ignore[arg-type]
                         break
                     group["lr"] = f * d
                 else:
-                    self._cf_terms_now = terms
-                    if self._cf_cycles_momentum:
-                        self._cf_side()
+                    self._cf_written(terms)
                     return
             else:
                 for group, d, low in zip(groups, D, L):  # noqa: B905
                     if group["lr"] != f0 * d + g0 * low:  # type: ignore[operator]
+                        self._cf_put_back(now, group)  # type: ignore[arg-type]
                         break
                     group["lr"] = f * d + g * low  # type: ignore[operator]
                 else:
-                    self._cf_terms_now = terms
-                    if self._cf_cycles_momentum:
-                        self._cf_side()
+                    self._cf_written(terms)
                     return
-            # Somebody changed a rate. Put back what was overwritten on the way there, then look closely.
-            written, was = self._cf_values(terms), self._cf_values(now)  # type: ignore[arg-type]
-            for group, new, old in zip(groups, written, was):  # noqa: B905
-                if group["lr"] != new or new == old:
-                    break
-                group["lr"] = old
-        else:
-            values = [f * d for d in D] if L is None else self._cf_values(terms)
-            slots = self._cf_slots
-            for group, slot, value in zip(groups, slots, values):  # type: ignore[arg-type]  # noqa: B905
-                if group["lr"] is not slot.tensor or slot.view.item() != slot.seen:  # type: ignore[union-attr]
-                    break
-                slot.view.fill(value)  # type: ignore[union-attr]
-                slot.seen = slot.view.item()  # type: ignore[union-attr]
-            else:
-                self._cf_terms_now = terms
-                if self._cf_cycles_momentum:
-                    self._cf_side()
+        self.last_epoch = t - 1
+        self._cf_move(t)
+
+    def _cf_written(self, terms: Terms) -> None:
+        self._cf_terms_now = terms
+        if self._cf_cycles_momentum:
+            self._cf_side()
+
+    def _cf_put_back(self, now: Terms, edited: dict[str, Any]) -> None:
+        """Undo the short way up to the group that somebody else has changed."""
+        for group, value in zip(self.optimizer.param_groups, self._cf_values(now), strict=True):
+            if group is edited:
                 return
-        self._cf_move(terms)
+            group["lr"] = value
 
     def _cf_step(self, epoch: Any) -> None:
         """`step` in full: warnings, a given epoch, edits, new groups, tensors, lines of `verbose`."""
@@ -309,13 +310,9 @@ class ClosedForm:
         if self._step_count == 1:
             self._cf_check_order()
         self._step_count += 1
-        if epoch is None:
-            self.last_epoch += 1
-        else:
+        if epoch is not None:
             self._cf_warn_epoch()
-            self.last_epoch = epoch
-        self._cf_last = None
-        self._cf_move(None)
+        self._cf_move(self.last_epoch + 1 if epoch is None else epoch)
 
     def _cf_warn_epoch(self) -> None:
         warnings.warn(lr_scheduler.EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=4)
@@ -342,19 +339,19 @@ class ClosedForm:
 
     def jump(self, t: int) -> None:
         """Go to step `t`, forwards or backwards, in constant time and without a warning."""
-        self.last_epoch = t
-        self._cf_last = None
-        self._cf_move(None)
+        self._cf_move(t)
 
-    def _cf_move(self, terms: Terms | None) -> None:
-        """See what others changed, then write the rates of the step that `last_epoch` says."""
-        if self._cf_decay is not None:
-            return  # the curve was left for good
+    def _cf_move(self, t: int) -> None:
+        """See what others have changed since the last write, then go to step `t`."""
         before = self._cf_settle()
-        if terms is None or len(terms[1]) != self._cf_count:
-            terms = self._cf_terms(self._cf_position())
-        self._cf_write(terms, before)
-        self._cf_settle_mode()
+        self._cf_place(t)
+        self._cf_last = None
+        if self._cf_decay is None:  # otherwise the curve was left for good
+            self._cf_write(self._cf_terms(self._cf_position()), before)
+            self._cf_settle_mode()
+
+    def _cf_place(self, t: int) -> None:
+        self.last_epoch = t
 
     # ---------------------------------------------------------------- another run length
 
@@ -373,8 +370,7 @@ class ClosedForm:
         if over is not None and over > now:
             position = self._cf_position()
             self._cf_warp = (now, position, max(end - position, 0) / (over - now))
-        self._cf_last = None
-        self._cf_move(None)
+        self._cf_move(now)
 
     def _cf_steps_done(self) -> int:
         return self.last_epoch
@@ -436,50 +432,48 @@ class ClosedForm:
         now = self._cf_terms_now
         if now is None or self._cf_decay is not None:
             return [float(group["lr"]) for group in groups]
-        expected = self._cf_values(now)
         if len(groups) != self._cf_count:
-            self._cf_join(groups)
-            if len(groups) < len(expected):
-                expected = expected[: len(groups)]
+            now = self._cf_join(groups)
+        expected = self._cf_values(now)
         scales = self._cf_scales or [1.0] * len(expected)
         rates: list[float] = []
-        edited = [False] * len(groups)
-        old_slots = self._cf_slots
+        edited = [i not in self._cf_new for i in range(len(groups))]
+        old_slots = self._cf_slots or []
         self._cf_find_slots(groups)
         for i, group in enumerate(groups):
             lr = group["lr"]
-            slot = old_slots[i] if old_slots is not None and i < len(old_slots) else None
-            if isinstance(lr, Tensor):
-                if slot is not None and slot.tensor is lr and not slot.edited():
-                    rates.append(expected[i] * scales[i] if i < len(expected) else math.nan)
-                    continue
-                rates.append(float(lr))
-                edited[i] = i < len(expected)
-                if slot is None and edited[i]:
-                    # The float became a tensor: its rounding is no edit.
-                    edited[i] = not math.isclose(rates[i], expected[i] * scales[i], rel_tol=1e-2)
-            else:
-                rates.append(float(lr))
-                edited[i] = i < len(expected)
+            slot = old_slots[i] if i < len(old_slots) else None
+            if slot is not None and slot.tensor is lr and not slot.edited():
+                edited[i] = False
+                rates.append(expected[i] * scales[i])
+                continue
+            rates.append(float(lr))
+            if slot is None and isinstance(lr, Tensor) and edited[i]:
+                # The float became a tensor: its rounding is no edit.
+                edited[i] = not math.isclose(rates[i], expected[i] * scales[i], rel_tol=1e-2)
         if any(edited):
-            n = min(len(expected), len(groups))
-            self._cf_adopt_scales(rates[:n], expected[:n], edited[:n])
-        if self._cf_scales is not None and len(self._cf_scales) < len(groups):
-            self._cf_scales += [1.0] * (len(groups) - len(self._cf_scales))
-        if len(groups) != self._cf_count:
-            self._cf_count = len(groups)
-            self._cf_terms_now = None
+            self._cf_adopt_scales(rates, expected, edited)
         return rates
 
-    def _cf_join(self, groups: list[dict[str, Any]]) -> None:
-        """Parameter groups were added: each keeps its own base rate. Some were removed: so are their rates."""
-        bases = self._cf_bases()
-        for group in groups[len(bases) :]:
+    def _cf_join(self, groups: list[dict[str, Any]]) -> Terms:
+        """Parameter groups were added: each keeps its own base rate. Some were removed: so are their rates.
+
+        Returns the terms of the present step for the groups that there are now.
+        """
+        known = len(self._cf_bases())
+        for group in groups[known:]:
             lr = group["lr"]
             group.setdefault("initial_lr", lr.clone() if isinstance(lr, Tensor) else lr)
             self._cf_add_group(group, float(group["initial_lr"]))
-        if len(bases) > len(groups):
+        if known > len(groups):
             self._cf_drop_groups(len(groups))
+        # The new ones have their first rate until the next step.
+        self._cf_new = (*(i for i in self._cf_new if i < len(groups)), *range(known, len(groups)))
+        if self._cf_scales is not None:
+            self._cf_scales = [*self._cf_scales, *[1.0] * (len(groups) - known)][: len(groups)]
+        self._cf_count = len(groups)
+        self._cf_terms_now = self._cf_terms(self._cf_position())
+        return self._cf_terms_now
 
     def _cf_add_group(self, group: dict[str, Any], base: float) -> None:
         # A new list, since terms already handed out hold the old one.
@@ -519,6 +513,7 @@ class ClosedForm:
                     done.add(id(slot))
         self._cf_terms_now = terms
         self._cf_last = None
+        self._cf_new = ()
         if self._cf_cycles_momentum:
             self._cf_side()
         if self._cf_verbose:
@@ -557,7 +552,7 @@ class ClosedForm:
         if slots is not None and all(s is not None and s.view is not None for s in slots):
             mode = _TENSORS if len({id(s) for s in slots}) == len(slots) else _SLOW
         changed = (self._cf_scales, self._cf_warp, self._cf_hold, self._cf_decay, self._cf_listener)
-        simple = all(one is None for one in changed)
+        simple = all(one is None for one in changed) and not self._cf_new
         self._cf_mode = mode if simple and not self._cf_verbose and self._step_count > 1 else _SLOW
 
     # ---------------------------------------------------------------- torch's interface
@@ -600,11 +595,8 @@ class ClosedForm:
     def state_dict(self) -> dict[str, Any]:
         """Torch's keys; one more, ``_lr_configs``, where there is a hand edit or a changed run to remember."""
         if not self._cf_member and not self._cf_overridden:
-            before = self._cf_terms_now
             self._cf_settle()
             self._cf_last = None
-            if self._cf_terms_now is not before:  # groups joined: they have a place in the curve now
-                self._cf_terms_now = self._cf_terms(self._cf_position())
             self._cf_settle_mode()
         state = self._cf_own_state()
         state["_last_lr"] = self._cf_member_rates() if self._cf_member else list(self._last_lr)
@@ -617,6 +609,8 @@ class ClosedForm:
             extra["hold"] = self._cf_hold
         if self._cf_decay is not None:
             extra["decay"] = {**self._cf_decay, "from": list(self._cf_decay["from"]), "to": list(self._cf_decay["to"])}
+        if self._cf_new:
+            extra["new"] = list(self._cf_new)
         extra.update(self._cf_extra_state())
         if extra:
             state["_lr_configs"] = extra
@@ -674,43 +668,55 @@ class ClosedForm:
         self._cf_decay = extra.get("decay")
         self._cf_last = None
         if not self._cf_member:
-            self._cf_restore(last, "scales" in extra)
+            self._cf_restore(last, extra)
 
-    def _cf_restore(self, last: list[Any] | None, exact: bool) -> None:
+    def _cf_restore(self, last: list[Any] | None, extra: dict[str, Any]) -> None:
+        """Write the rates of a loaded state: from the formula, but for what `last` shows to be an edit."""
         groups = self.optimizer.param_groups
-        self._cf_refresh(groups)
-        self._cf_join(groups)
-        self._cf_count = len(groups)
         before = [float(group["lr"]) for group in groups]
+        self._cf_refresh(groups)
+        self._cf_new = ()
+        self._cf_join(groups)
+        new = {*extra.get("new", ()), *self._cf_new}
         self._cf_find_slots(groups)
-        if self._cf_scales is not None:
-            self._cf_scales += [1.0] * (len(groups) - len(self._cf_scales))
-        terms = self._cf_terms(self._cf_position())
-        values = self._cf_values(terms)
-        if last is not None and not exact:
-            rates = [float(lr) for lr in last][: len(groups)]
-            tensors = self._cf_slots is not None or any(isinstance(lr, Tensor) for lr in last)
-            drift = 1e-2 if tensors else _DRIFT
-            close = drift * max(map(abs, self._cf_bases()), default=0.0)
-            edited = [
-                not math.isclose(rate, value, rel_tol=drift, abs_tol=close * 1e-2)
-                for rate, value in zip(rates, values, strict=False)
-            ]
-            if any(edited):
-                self._cf_adopt_scales(rates, values[: len(rates)], edited)
-                if self._cf_scales is not None:
-                    self._cf_scales += [1.0] * (len(groups) - len(self._cf_scales))
+        rates = [float(lr) for lr in last or []][: len(groups)]
+        if "scales" not in extra and rates:
+            self._cf_find_edits(rates, any(isinstance(lr, Tensor) for lr in last or []), new)
         verbose, self._cf_verbose = self._cf_verbose, ""
-        self._cf_write(terms, before)
+        self._cf_write(self._cf_terms(self._cf_position()), before)
         self._cf_verbose = verbose
+        for i in new:  # groups that have not made a step yet
+            self._cf_set(i, rates[i] if i < len(rates) else before[i])
+        self._cf_new = tuple(sorted(new))
         if self._cf_decay is not None:
             self._cf_write_decay()
-        if exact and last is not None:
+        for i, rate in enumerate(rates if "scales" in extra else ()):
             # A pending edit was saved with its very digits.
-            for group, slot, lr in zip(groups, self._cf_slots or [None] * len(groups), last, strict=False):
-                if slot is None and math.isclose(float(group["lr"]), float(lr), rel_tol=_SAME):
-                    group["lr"] = float(lr)
+            if not isinstance(groups[i]["lr"], Tensor) and math.isclose(groups[i]["lr"], rate, rel_tol=_SAME):
+                groups[i]["lr"] = rate
         self._cf_settle_mode()
+
+    def _cf_find_edits(self, rates: list[float], tensors: bool, new: set[int]) -> None:
+        """torch's checkpoints do not say what was edited: rates that no drift explains are kept as a ratio."""
+        values = self._cf_values(self._cf_terms(self._cf_position()))[: len(rates)]
+        drift = 1e-2 if tensors or self._cf_slots is not None else _DRIFT
+        near = drift * 1e-2 * max(map(abs, self._cf_bases()), default=0.0)
+        edited = [
+            i not in new and not math.isclose(rate, value, rel_tol=drift, abs_tol=near)
+            for i, (rate, value) in enumerate(zip(rates, values, strict=True))
+        ]
+        if any(edited):
+            self._cf_adopt_scales(rates, values, edited)
+            if self._cf_scales is not None:
+                self._cf_scales += [1.0] * (self._cf_count - len(self._cf_scales))
+
+    def _cf_set(self, i: int, value: float) -> None:
+        """Write one group's rate, whatever it is held in."""
+        slot = self._cf_slots[i] if self._cf_slots is not None else None
+        if slot is None:
+            self.optimizer.param_groups[i]["lr"] = value
+        else:
+            slot.write(value)
 
     def _cf_refresh(self, groups: list[dict[str, Any]]) -> None:
         """Take from the groups what torch keeps there."""
@@ -958,12 +964,16 @@ class CosineAnnealingWarmRestarts(ClosedForm, lr_scheduler.CosineAnnealingWarmRe
             if epoch < 0:
                 raise ValueError(f"Expected non-negative epoch, but got {epoch}")
             whole = math.floor(epoch)
+            self._cf_settle()
             self._cf_fraction = float(epoch - whole)
             epoch = whole
         super()._cf_step(epoch)
 
     def _cf_warn_epoch(self) -> None:
         pass  # torch's class takes an epoch for good
+
+    def _cf_check_order(self) -> None:
+        pass  # torch's class does not
 
     def _cf_settle_mode(self) -> None:
         super()._cf_settle_mode()
@@ -972,6 +982,7 @@ class CosineAnnealingWarmRestarts(ClosedForm, lr_scheduler.CosineAnnealingWarmRe
 
     def jump(self, t: int) -> None:
         """Go to step `t`, forwards or backwards, in constant time."""
+        self._cf_settle()
         self._cf_fraction = 0.0
         super().jump(t)
 
@@ -1196,20 +1207,24 @@ class ReduceLROnPlateau(ClosedForm, lr_scheduler.ReduceLROnPlateau):
 
     def tick(self) -> None:
         """Advance by one step of the interval, without a metric."""
-        self._cf_t += 1
         envelope = self._cf_envelope
-        if envelope is not None and self._cf_t <= envelope.warmup:
-            self._cf_last = None
-            self._cf_move(None)
+        if envelope is not None and self._cf_t < envelope.warmup:
+            self._cf_move(self._cf_t + 1)
+        else:
+            self._cf_t += 1
 
     def change_run(self, end: int, over: int | None) -> None:
         """Nothing: a metric knows no run length."""
 
     def jump(self, t: int) -> None:
         """Go to step `t` of the interval."""
+        if self._cf_envelope is None:
+            self._cf_t = t
+        else:
+            self._cf_move(t)
+
+    def _cf_place(self, t: int) -> None:
         self._cf_t = t
-        if self._cf_envelope is not None:
-            self._cf_move(None)
 
     @property
     def warming_up(self) -> bool:
@@ -1279,14 +1294,9 @@ class ReduceLROnPlateau(ClosedForm, lr_scheduler.ReduceLROnPlateau):
             return
         groups = self.optimizer.param_groups
         self._cf_join(groups)
-        self._cf_count = len(groups)
         self._cf_find_slots(groups)
-        self._cf_terms_now = self._cf_terms(self._cf_t)
-        for group, slot, lr in zip(groups, self._cf_slots or [None] * len(groups), last or [], strict=False):
-            if slot is None:
-                group["lr"] = float(lr)
-            else:
-                slot.write(float(lr))
+        for i, lr in enumerate((last or [])[: len(groups)]):
+            self._cf_set(i, float(lr))
         self._cf_last = None
 
 
