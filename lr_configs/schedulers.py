@@ -1307,6 +1307,7 @@ class _Composite(ClosedForm):
     """What SequentialLR and ChainedScheduler share: the stages are functions, only this object writes."""
 
     _schedulers: list[Any]
+    _cf_own: list[float]
     _cf_cycles_momentum = False
     _cf_foreign = False  # a stage is not ours: torch's own stepping then
 
@@ -1317,20 +1318,30 @@ class _Composite(ClosedForm):
             stage._cf_scales = None
             if not isinstance(stage, _Composite):
                 stage._cf_last = None
+        self._cf_own = [float(group.get("initial_lr", group["lr"])) for group in self.optimizer.param_groups]
         self._cf_cycles_momentum = any(
             stage._cf_cycles_momentum or getattr(stage, "cycle_momentum", False) for stage in self._schedulers
         )
 
     def _cf_bases(self) -> list[float]:
-        return self._schedulers[0]._cf_bases()  # type: ignore[no-any-return]
+        return self._cf_own  # a stage's base_lrs may be bounds of its own
 
     def _cf_add_group(self, group: dict[str, Any], base: float) -> None:
+        self._cf_own = [*self._cf_own, base]
         for stage in self._schedulers:
             stage._cf_add_group(dict(group), base)
 
     def _cf_drop_groups(self, n: int) -> None:
+        self._cf_own = self._cf_own[:n]
         for stage in self._schedulers:
             stage._cf_drop_groups(n)
+
+    def _cf_extra_state(self) -> dict[str, Any]:
+        return {"t": self.last_epoch, "base": list(self._cf_own)} if self._cf_configured else {}
+
+    def _cf_load_extra(self, extra: dict[str, Any]) -> None:
+        self.last_epoch = extra.get("t", self.last_epoch)
+        self._cf_own = list(extra.get("base", self._cf_own))
 
     def _cf_step(self, epoch: Any) -> None:
         if self._cf_foreign:
@@ -1623,12 +1634,6 @@ class ChainedScheduler(_Composite, lr_scheduler.ChainedScheduler):
         first = self._schedulers[0]
         now = first._cf_t if isinstance(first, ReduceLROnPlateau) else first.last_epoch
         self._cf_t = now - self._cf_offsets[0]
-
-    def _cf_extra_state(self) -> dict[str, Any]:
-        return {"t": self._cf_t} if self._cf_configured else {}
-
-    def _cf_load_extra(self, extra: dict[str, Any]) -> None:
-        self._cf_t = extra.get("t", self._cf_t)
 
 
 def proxy(optimizer: Any) -> Optimizer:
