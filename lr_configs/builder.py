@@ -102,6 +102,11 @@ def build_plan(plan: Plan, optimizer: Optimizer, printer: Callable[[str], None] 
                 stacklevel=3,
             )
             break
+    step = vars(optimizer).get("step")
+    if step is not None and not hasattr(step, "__func__") and not hasattr(step, "_wrapped_by_lr_sched"):
+        # torch wants to wrap a bound method, and fails on the function that torch.compile returns.
+        step._wrapped_by_lr_sched = True
+        optimizer._opt_called = True
     scheduler: Any = _make(plan, optimizer, printer, ())
     return scheduler  # type: ignore[no-any-return]
 

@@ -462,6 +462,7 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
                     return result
 
                 step._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
+                step.__wrapped__ = compiled  # type: ignore[attr-defined]
                 optimizer.step = step
                 self._hooks.append(_Undo(optimizer, compiled))
             elif hasattr(optimizer, "register_step_post_hook"):

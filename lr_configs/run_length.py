@@ -121,7 +121,7 @@ def resolve_for(
             return resolve(config, horizon), horizon
         except SchedulerConfigError as failure:
             error = failure
-    if horizon is None:
+    if horizon is None or horizon.total_steps is None:
         raise SchedulerConfigError(
             error.key,
             error.value,
@@ -137,5 +137,6 @@ def resolve_for(
 
 def _why_unknown(trainer: Any) -> str:
     if epochs_of(trainer) is None:
-        return "max_time alone ends it" if getattr(trainer, "max_time", None) else "max_epochs=-1 and max_steps=-1"
+        timed = any(type(callback).__name__ == "Timer" for callback in trainer.callbacks)
+        return "max_time alone ends it" if timed else "max_epochs=-1 and max_steps=-1"
     return "the train dataloader has no length"
