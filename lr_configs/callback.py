@@ -6,6 +6,7 @@ and when a metric has a new value; Lightning saves and restores the schedulers w
 
 from __future__ import annotations
 
+import copy
 import difflib
 import importlib
 import math
@@ -73,7 +74,7 @@ class _Driven:
         self.monitor: str | None = plan.config.monitor if plan.config.metric_driven else None
         self.module_steps = False
         self.fresh: dict[str, Any] | None = None
-        self.active = dict(asked)
+        self.active = copy.deepcopy(asked)
         self.old: dict[str, Any] | None = None
 
     def tick(self) -> None:
@@ -364,6 +365,8 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
             view = optimizer if config.param == "lr" else views.ParamView(optimizer, config.param)
             check_optimizer(config, view)
             plan, horizon = resolve_for(trainer, config, self.total_steps, len(trainer.optimizers))
+            if self._resuming:
+                horizon = full_horizon(trainer, self.total_steps, len(trainer.optimizers))
             asked = _ask(plan, horizon, view, trainer)
             scheduler = build_plan(plan, optimizer, self._printer(trainer))
         except SchedulerConfigError as error:
@@ -646,9 +649,13 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
             elif scheduler._cf_after_load:
                 scheduler.change_run(**scheduler._cf_after_load)
             scheduler._cf_after_load, scheduler._cf_ignore_state = None, False
-        if trainer.is_global_zero:
-            for driven in self._driven:
-                self._printer(trainer)(self._banner(trainer, driven))
+        whole = full_horizon(trainer, self.total_steps, len(trainer.optimizers)) if self._driven else None
+        for driven in self._driven:
+            if not self._resuming and whole is not None:
+                # What was not needed to build the schedule is needed to compare runs.
+                driven.asked["horizon"] = driven.active["horizon"] = _horizon_dict(whole)
+            if trainer.is_global_zero:
+                self._printer(trainer)(self._banner(trainer, driven, whole))
         self._saved = None
 
     def _resume_late(self, trainer: Any) -> None:
@@ -699,12 +706,11 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
             return
         resolve(driven.plan.config, horizon)
 
-    def _banner(self, trainer: Any, driven: _Driven) -> str:
+    def _banner(self, trainer: Any, driven: _Driven, horizon: Horizon | None) -> str:
         plan, scheduler = driven.plan, driven.scheduler
         parts = [plan.config.name, f"interval={plan.interval}"]
         if plan.frequency > 1:
             parts[-1] += f" frequency={plan.frequency}"
-        horizon = full_horizon(trainer, self.total_steps, len(trainer.optimizers))
         if horizon is None:
             parts.append("open end")
         elif horizon.epochs is not None and isinstance(horizon.steps_per_epoch, int):
@@ -984,6 +990,7 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
             ends = [0.0] * len(rates) if last is None else scheduler.rates_at(last)
             ends = [end if end < rate else 0.0 for end, rate in zip(ends, rates, strict=False)]
             scheduler.begin_decay(steps, shape, ends)
+            scheduler.advance_decay()  # the next update is the first of them
             self._printer(trainer)(
                 f"{driven.plan.config.name}: ending early | {steps} steps, {shape} | "
                 f"{driven.plan.config.param} {rates[0]:.4g} -> {ends[0]:.4g}"
@@ -1076,6 +1083,7 @@ def _ask(plan: Plan, horizon: Horizon | None, optimizer: Any, trainer: Any) -> d
         known = Horizon(steps=steps_of(trainer, 1))
     return {
         "config": {k: v for k, v in config.items() if k not in ("_target_", "verbose")},
+        "interval": plan.interval,
         "horizon": None if known is None else _horizon_dict(known),
         "base": [float(group.get("initial_lr", group["lr"])) for group in groups],
     }
@@ -1110,12 +1118,21 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         before, after = old["config"].get(key, "-"), new["config"].get(key, "-")
         if before != after:
             found.append(f"{key} {before!r} -> {after!r}")
-    if old["horizon"] != new["horizon"]:
+    if _run_size(old) != _run_size(new):
         found.append(f"run {_run_text(old['horizon'])} -> {_run_text(new['horizon'])}")
     shared = list(zip(old["base"], new["base"], strict=False))
     if any(a != b for a, b in shared):
         found.append(f"base rate {old['base']} -> {new['base']}")
     return found
+
+
+def _run_size(asked: dict[str, Any]) -> Any:
+    """The run's length as far as the schedule can feel it: one that counts epochs knows no batches."""
+    horizon = asked["horizon"]
+    if horizon is None or asked["interval"] == "step":
+        return horizon
+    total = Horizon(**horizon).total_epochs
+    return None if total is None else float(total)
 
 
 def _run_text(horizon: dict[str, Any] | None) -> str:
