@@ -1,0 +1,131 @@
+"""Metric-driven schedules in real training: each new value once, wherever it comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+from lightning_helpers import Tiny, fit, loader, trainer
+
+from lr_configs import LRSchedulerCallback, SchedulerConfigError
+
+NODE = {"name": "reduce_on_plateau", "monitor": "val_loss", "patience": 0, "factor": 0.5}
+
+
+def values(callback: Any) -> int:
+    return int(callback._driven[0].values)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "count"),
+    [
+        ({}, 3),
+        ({"check_val_every_n_epoch": 2, "max_epochs": 4}, 2),
+        ({"val_check_interval": 0.5, "max_epochs": 3}, 6),
+        ({"val_check_interval": 3, "check_val_every_n_epoch": None, "max_epochs": 3}, 4),
+    ],
+)
+@pytest.mark.parametrize("interval", ["auto", "step", "epoch"])
+def test_every_validation_counts_once(kwargs: dict[str, Any], count: int, interval: str) -> None:
+    module = Tiny()
+    module.metric = iter([1.0] * 100)
+    callback = LRSchedulerCallback({**NODE, "interval": interval})
+    run = trainer(callback, **kwargs)
+    run.fit(module, loader(4), loader(2))
+    assert values(callback) == count
+    # the first value is the best so far, every further one a reduction
+    assert run.optimizers[0].param_groups[0]["lr"] == 0.1 * 0.5 ** (count - 1)
+
+
+@pytest.mark.parametrize(("monitor", "count"), [("train_loss", 3), ("each_step", 15), ("at_the_end", 3), ("both", 3), ("both_step", 15), ("both_epoch", 3)])
+def test_training_metrics(monitor: str, count: int) -> None:
+    class Logs(Tiny):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            self.log("each_step", 1.0)
+            self.log("both", 1.0, on_step=True, on_epoch=True)
+            return super().training_step(batch, batch_idx)
+
+        def on_train_epoch_end(self) -> None:
+            self.log("at_the_end", 1.0)
+
+    callback = LRSchedulerCallback({**NODE, "monitor": monitor})
+    fit(callback, Logs())
+    assert values(callback) == count
+
+
+def test_a_training_metric_needs_no_validation() -> None:
+    callback = LRSchedulerCallback({**NODE, "monitor": "train_loss"})
+    fit(callback, limit_val_batches=0)
+    assert values(callback) == 3
+
+
+def test_frequency_takes_every_second_value() -> None:
+    callback = LRSchedulerCallback({**NODE, "frequency": 2})
+    run = trainer(callback, max_epochs=6)
+    run.fit(Tiny(), loader(), loader(2))
+    assert run.optimizers[0].param_groups[0]["lr"] == 0.1 * 0.5**2
+
+
+@pytest.mark.parametrize("sanity", [0, 2])
+@pytest.mark.parametrize(("wrong", "hint"), [("val_los", "val_loss"), ("val/loss", "val_loss"), ("valid_loss", "val_loss")])
+def test_a_misspelt_monitor_is_named_at_the_first_validation(wrong: str, hint: str, sanity: int) -> None:
+    module = Tiny()
+    with pytest.raises(SchedulerConfigError, match=f"monitor='{wrong}'.*did you mean '{hint}'"):
+        fit(LRSchedulerCallback({**NODE, "monitor": wrong}), module, num_sanity_val_steps=sanity)
+    assert len(module.rates) == (0 if sanity else 5)
+
+
+def test_a_monitor_like_nothing_is_named_after_an_epoch() -> None:
+    with pytest.raises(SchedulerConfigError, match=r"monitor='bleu'.*Logged: train_loss, val_loss"):
+        fit(LRSchedulerCallback({**NODE, "monitor": "bleu"}))
+    with pytest.raises(SchedulerConfigError, match=r"monitor='train_bleu'.*Logged: train_loss, val_loss"):
+        fit(LRSchedulerCallback({**NODE, "monitor": "train_bleu"}), max_epochs=1)
+
+
+@pytest.mark.filterwarnings("ignore:You defined a `validation_step`")
+def test_a_run_without_validation_is_refused_before_training() -> None:
+    module = Tiny()
+    with pytest.raises(SchedulerConfigError, match="this run has no validation"):
+        fit(LRSchedulerCallback(NODE), module, limit_val_batches=0)
+    with pytest.raises(SchedulerConfigError, match="this run has no validation"):
+        trainer(LRSchedulerCallback(NODE)).fit(module, loader())
+    assert module.rates == []
+
+
+def test_other_validations_do_not_count() -> None:
+    callback = LRSchedulerCallback(NODE)
+    run, module = trainer(callback), Tiny()
+    run.fit(module, loader(), loader(2))
+    run.validate(module, loader(2), verbose=False)
+    assert values(callback) == 3
+
+
+def test_composites_with_a_plateau() -> None:
+    node = {
+        "name": "sequential",
+        "monitor": "val_loss",
+        "interval": "step",
+        "stages": {
+            "up": {"name": "linear", "start_factor": 0.5, "total_iters": "100%", "length": 5},
+            "then": {"name": "reduce_on_plateau", "patience": 0, "factor": 0.5},
+        },
+    }
+    module = fit(LRSchedulerCallback(node), max_epochs=4)
+    assert module.rates[:5] == pytest.approx([0.05, 0.06, 0.07, 0.08, 0.09])
+    # the value after epoch 1 is the first that counts: warming up has ended by then
+    assert module.rates[5:] == pytest.approx([0.1] * 5 + [0.05] * 5 + [0.025] * 5)
+
+
+def test_plateau_moves_by_the_metric_alone() -> None:
+    class Seen(pl.Callback):
+        def on_validation_end(self, trainer: Any, module: Any) -> None:
+            if not trainer.sanity_checking:
+                self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+        rates: list[float] = []
+
+    module, seen = Tiny(), Seen()
+    module.metric = iter([3.0, 2.0, 2.0, 1.0, 1.5])
+    fit(LRSchedulerCallback(NODE), module, seen, max_epochs=5)
+    assert seen.rates == [0.1, 0.1, 0.05, 0.05, 0.025]
