@@ -128,9 +128,7 @@ def bench_steps(quick: bool) -> list[str]:
                 mine, other, plain = (optimizer(groups, tensor) for _ in range(3))
                 floor = Floor(optimizer(groups, False), factor, momentum)
                 us, them = make(ours, mine), make(theirs, other)
-                result = medians(
-                    {"floor": floor.step, "ours": us.step, "torch": them.step}, 5 if quick else 15, number
-                )
+                result = medians({"floor": floor.step, "ours": us.step, "torch": them.step}, 5 if quick else 15, number)
                 cells.append(f"{result['ours'] / result['floor']:.1f} x, {result['torch'] / result['ours']:.1f}")
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
@@ -171,7 +169,9 @@ def bench_curves(quick: bool) -> list[str]:
         ),
         "sequential": (
             {},
-            lambda: np.where(t < n // 10, 0.1 * (0.01 + 0.99 * t / (n // 10)), 0.05 * (1 + np.cos(pi * (t - n // 10) / (0.9 * n)))),
+            lambda: np.where(
+                t < n // 10, 0.1 * (0.01 + 0.99 * t / (n // 10)), 0.05 * (1 + np.cos(pi * (t - n // 10) / (0.9 * n)))
+            ),
         ),
         "chained": ({}, lambda: 0.05 * (0.01 + 0.99 * np.minimum(t, n // 10) / (n // 10)) * (1 + np.cos(pi * t / n))),
     }
@@ -195,7 +195,11 @@ def bench_curves(quick: bool) -> list[str]:
         },
         5,
     )
-    return [*lines, "", f"Stepping torch's cosine that far takes {result['torch'] * n / steps / result['ours']:.0f} x as long."]
+    return [
+        *lines,
+        "",
+        f"Stepping torch's cosine that far takes {result['torch'] * n / steps / result['ours']:.0f} x as long.",
+    ]
 
 
 def bench_jump(quick: bool) -> list[str]:
@@ -326,7 +330,9 @@ def bench_fit(quick: bool) -> list[str]:
                 },
                 repeat,
             )
-            lines.append(f"| callback / torch's schedule by hand, {groups} groups | {result['callback'] / result['by hand']:.3f} |")
+            lines.append(
+                f"| callback / torch's schedule by hand, {groups} groups | {result['callback'] / result['by hand']:.3f} |"
+            )
         result = medians(
             {
                 "none": fit(100, False, lambda: [LRSchedulerCallback(node)]),
@@ -336,7 +342,11 @@ def bench_fit(quick: bool) -> list[str]:
             },
             repeat,
         )
-    for key, text in (("logger", "CSVLogger alone"), ("ours", "log=true to CSVLogger"), ("monitor", "LearningRateMonitor to CSVLogger")):
+    for key, text in (
+        ("logger", "CSVLogger alone"),
+        ("ours", "log=true to CSVLogger"),
+        ("monitor", "LearningRateMonitor to CSVLogger"),
+    ):
         lines.append(f"| every step of 100 groups, {text} / no logging | {result[key] / result['none']:.2f} |")
     return lines
 

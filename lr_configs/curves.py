@@ -276,16 +276,17 @@ def phase_at(phases: Sequence[tuple[float, int, int]], t: float) -> tuple[float,
 
 def one_cycle(p: Any, t: float) -> tuple[float, int, float, int]:
     """``(share, value, share, value)``: the mix at one step, of the phases in `p.phases`."""
-    start, end, first, last = phase_at(p.phases, t)
+    phases = p.phases
+    start, (end, first, last) = 0.0, phases[0]
+    if t > end:
+        start, end, first, last = phase_at(phases, t)
     width = end - start
     if width == 0:
         return 0.0, first, 1.0, last
-    return (
-        anneal(p.anneal_strategy, (end - t) / width),
-        first,
-        anneal(p.anneal_strategy, (t - start) / width),
-        last,
-    )
+    to_go, gone = (end - t) / width, (t - start) / width
+    if p.anneal_strategy == "linear":
+        return to_go, first, gone, last
+    return math.sin(to_go * _HALF_PI) ** 2, first, math.sin(gone * _HALF_PI) ** 2, last
 
 
 def one_cycle_array(p: Any, t: Any, ends: Sequence[float]) -> Any:
@@ -329,22 +330,23 @@ class Product:
     def __call__(self, t: float) -> float:
         """The product up to step `t`."""
         t = int(t)
-        if t < self._at:
-            self._at, self._high, self._low = 0, 1.0, 0.0
-        high, low = self._high, self._low
-        for k in range(self._at + 1, t + 1):
-            f = self.function(k)
+        if t == self._at + 1:  # one step further, the usual case
+            f = self.function(t)
+            high = self._high
             split = 134217729.0 * high
             a = split - (split - high)
             split = 134217729.0 * f
             b = split - (split - f)
-            product = high * f
-            rest, other = high - a, f - b
-            low = low * f + (((a * b - product) + a * other + rest * b) + rest * other)
-            high = product + low
-            low = low - (high - product)
-        self._at, self._high, self._low = max(t, 0), high, low
-        return high
+            product, rest, other = high * f, high - a, f - b
+            low = self._low * f + (((a * b - product) + a * other + rest * b) + rest * other)
+            self._high = high = product + low
+            self._low, self._at = low - (high - product), t
+            return high
+        if t < self._at:
+            self._at, self._high, self._low = 0, 1.0, 0.0
+        while self._at < t:
+            self(self._at + 1)
+        return self._high
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Product:
         return Product(self.function)

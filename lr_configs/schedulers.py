@@ -5,7 +5,7 @@ Each class here is a drop-in subclass of torch's class of that name: same constr
 groups added later, hand edits and warmup are solved.
 
 How a rate is found. The curve at step `t` is four terms ``(f, D, g, L)``: the rate of group `i` is
-``f * D[i] + g * L[i]``. ``L is None`` leaves ``f * D[i]``, and ``g is None`` then says that `D` is the base rates, so
+``f * D[i] + g * L[i]``, where `L` may be one number for all groups. ``L is None`` leaves ``f * D[i]``, and ``g is None`` then says that `D` is the base rates, so
 that `f` is a factor which products can multiply. Whatever else changed the rate since (a hand edit, another
 scheduler on the same optimizer) is seen as a ratio, kept per group in `_cf_scales`, and scales the rest.
 """
@@ -25,7 +25,7 @@ from torch.optim import Optimizer, lr_scheduler
 from lr_configs import curves
 from lr_configs.formula import Formula
 
-Terms: TypeAlias = "tuple[float, list[float], float | None, list[float] | None]"
+Terms: TypeAlias = "tuple[float, list[float], float | None, list[float] | float | None]"
 
 __all__ = [
     "ChainedScheduler",
@@ -64,27 +64,28 @@ class _Slot:
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
-        # numpy shares the memory of a CPU tensor, and writes one number 10 times faster than fill_.
-        numpy_has = tensor.dtype in (torch.float32, torch.float64, torch.float16)
-        self.view = tensor.detach().numpy() if tensor.device.type == "cpu" and numpy_has else None
+        # A view of a CPU tensor's memory writes one number 10 times faster than fill_.
+        plain = tensor.device.type == "cpu" and tensor.numel() == 1 and tensor.dtype in (torch.float32, torch.float64)
+        self.view = memoryview(tensor.detach().numpy().reshape(1)) if plain else None
         self.looked()
 
     def looked(self) -> None:
         """Remember what is there now."""
         # Reading a tensor on another device would wait for it: its version tells of edits there.
         self.version = -1 if self.view is not None else self.tensor._version
-        self.seen = math.nan if self.view is None else self.view.item()
+        self.seen = math.nan if self.view is None else self.view[0]
 
     def edited(self) -> bool:
         """Whether somebody else has written since."""
-        return self.tensor._version != self.version if self.view is None else self.view.item() != self.seen
+        return self.tensor._version != self.version if self.view is None else self.view[0] != self.seen
 
     def write(self, value: float) -> None:
+        """Write `value`, which whoever holds the tensor sees."""
         if self.view is None:
             with torch.no_grad():
                 self.tensor.fill_(value)
         else:
-            self.view.fill(value)
+            self.view[0] = value
         self.looked()
 
 
@@ -116,8 +117,6 @@ class ClosedForm:
     _cf_every = 1
     _cf_member = False  # a stage, driven by the composite around it
     _cf_configured = False  # built from a config
-    _cf_spread_of: Any = None
-    _cf_spread_list: Any = None
     # What a callback that drives the schedule sets:
     _cf_listener: Callable[[Any], bool] | None = None  # is asked when somebody else steps
     _cf_driven = False
@@ -166,22 +165,18 @@ class ClosedForm:
             t = self._cf_hold
         return t
 
-    def _cf_spread(self, value: Any) -> list[float]:
-        """`value` for every group."""
-        n = len(self.base_lrs)
-        if isinstance(value, (list, tuple)):
-            if len(value) == n:
-                return value  # type: ignore[return-value]
-            # A group added later keeps the proportion that the first one has.
-            share = value[0] / self.base_lrs[0] if self.base_lrs[0] else 0.0
-            return [*value, *(share * base for base in self.base_lrs[len(value) :])]
-        if self._cf_spread_of is not value or len(self._cf_spread_list) != n:
-            self._cf_spread_of, self._cf_spread_list = value, [float(value)] * n
-        return self._cf_spread_list  # type: ignore[no-any-return]
+    def _cf_spread(self, value: Any) -> list[float] | float:
+        """`value` as one number, or as a number for every group."""
+        if not isinstance(value, (list, tuple)):
+            return value if value.__class__ is float else float(value)
+        if len(value) == len(self.base_lrs):
+            return value  # type: ignore[return-value]
+        # A group added later keeps the proportion that the first one has.
+        share = value[0] / self.base_lrs[0] if self.base_lrs[0] else 0.0
+        return [*value, *(share * base for base in self.base_lrs[len(value) :])]
 
     def _cf_values(self, terms: Terms) -> list[float]:
-        f, D, g, L = terms
-        return [f * d for d in D] if L is None else [f * d + g * low for d, low in zip(D, L, strict=True)]  # type: ignore[operator]
+        return _values(terms)
 
     # ---------------------------------------------------------------- stepping
 
@@ -258,26 +253,29 @@ class ClosedForm:
             if D is not D0 or L is not L0:
                 pass  # another list of values: a phase or a stage has ended
             elif mode == _TENSORS:
-                values = [f * d for d in D] if L is None else self._cf_values(terms)
+                values = D if L is None else self._cf_values(terms)
+                k = f if L is None else 1.0
                 for group, slot, value in zip(groups, self._cf_slots, values):  # type: ignore[arg-type]  # noqa: B905
-                    if group["lr"] is not slot.tensor or slot.view.item() != slot.seen:  # type: ignore[union-attr]
+                    view = slot.view  # type: ignore[union-attr]
+                    if group["lr"] is not slot.tensor or view[0] != slot.seen:  # type: ignore[union-attr,index]
                         break
-                    slot.view.fill(value)  # type: ignore[union-attr]
-                    slot.seen = slot.view.item()  # type: ignore[union-attr]
+                    view[0] = k * value  # type: ignore[index]
+                    slot.seen = view[0]  # type: ignore[union-attr,index]
                 else:
                     self._cf_written(terms)
                     return
-            elif L is None:
+            elif L is None or L.__class__ is float:
+                c0, c = (0.0, 0.0) if L is None else (g0 * L, g * L)  # type: ignore[operator]
                 for group, d in zip(groups, D):  # noqa: B905 - the length was compared above
-                    if group["lr"] != f0 * d:
+                    if group["lr"] != f0 * d + c0:
                         self._cf_put_back(now, group)  # type: ignore[arg-type]
                         break
-                    group["lr"] = f * d
+                    group["lr"] = f * d + c
                 else:
                     self._cf_written(terms)
                     return
             else:
-                for group, d, low in zip(groups, D, L):  # noqa: B905
+                for group, d, low in zip(groups, D, L):  # type: ignore[arg-type]  # noqa: B905
                     if group["lr"] != f0 * d + g0 * low:  # type: ignore[operator]
                         self._cf_put_back(now, group)  # type: ignore[arg-type]
                         break
@@ -291,7 +289,10 @@ class ClosedForm:
     def _cf_written(self, terms: Terms) -> None:
         self._cf_terms_now = terms
         if self._cf_cycles_momentum:
-            self._cf_side()
+            if self._cf_envelope is None:
+                self._cf_momentum(self.last_epoch)
+            else:
+                self._cf_side()
 
     def _cf_put_back(self, now: Terms, edited: dict[str, Any]) -> None:
         """Undo the short way up to the group that somebody else has changed."""
@@ -733,6 +734,22 @@ class ClosedForm:
             self._cf_find_slots(self.optimizer.param_groups)
 
 
+def _values(terms: Terms) -> list[float]:
+    """The rates that four terms stand for, one per group."""
+    f, D, g, L = terms
+    if L is None:
+        return [f * d for d in D]
+    if L.__class__ is float:
+        c = g * L  # type: ignore[operator]
+        return [f * d + c for d in D]
+    return [f * d + g * low for d, low in zip(D, L, strict=True)]  # type: ignore[operator,arg-type]
+
+
+def _one(values: list[float]) -> list[float] | float:
+    """The number that all groups share, or the list."""
+    return values[0] if values and all(v == values[0] for v in values) else values
+
+
 def _rank() -> int:
     distributed = torch.distributed
     return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
@@ -997,13 +1014,18 @@ class CosineAnnealingWarmRestarts(ClosedForm, lr_scheduler.CosineAnnealingWarmRe
         self._cf_fraction = float(now - math.floor(now))
 
 
-def _write_momentum(groups: list[dict[str, Any]], beta1: bool, values: list[float]) -> None:
+def _write_momentum(
+    groups: list[dict[str, Any]], beta1: bool, x: float, first: list[float], y: float, last: list[float]
+) -> None:
+    """Write ``x * first + y * last`` as momentum, or as beta1."""
     if beta1:
-        for group, value in zip(groups, values, strict=True):
-            group["betas"] = (value, *group["betas"][1:])
+        for group, a, b in zip(groups, first, last):  # noqa: B905 - one each per group
+            group["betas"] = (x * a + y * b, *group["betas"][1:])
+    elif len(groups) == 1:
+        groups[0]["momentum"] = x * first[0] + y * last[0]
     else:
-        for group, value in zip(groups, values, strict=True):
-            group["momentum"] = value
+        for group, a, b in zip(groups, first, last):  # noqa: B905
+            group["momentum"] = x * a + y * b
 
 
 class CyclicLR(ClosedForm, lr_scheduler.CyclicLR):
@@ -1027,9 +1049,16 @@ class CyclicLR(ClosedForm, lr_scheduler.CyclicLR):
             self._cf_cycles_momentum = self.cycle_momentum
             super()._cf_start()
 
+    _cf_low: tuple[Any, Any] = (None, None)
+    _cf_at: tuple[float, float] = (-1.0, 0.0)  # step and height computed last, for the momentum
+
     def _cf_curve(self, t: float) -> Terms:
         x = curves.cyclic(self, t)
-        return x, self.max_lrs, 1.0 - x, self.base_lrs
+        self._cf_at = t, x
+        lows = self.base_lrs
+        if self._cf_low[0] is not lows:
+            self._cf_low = lows, _one(lows)
+        return x, self.max_lrs, 1.0 - x, self._cf_low[1]
 
     def _cf_add_group(self, group: dict[str, Any], base: float) -> None:
         low, high = self.base_lrs[0], self.max_lrs[0]
@@ -1046,9 +1075,10 @@ class CyclicLR(ClosedForm, lr_scheduler.CyclicLR):
     def _cf_momentum(self, t: float) -> None:
         if not self.cycle_momentum:
             return
-        x = curves.cyclic(self, t)
-        values = [high - (high - low) * x for low, high in zip(self.base_momentums, self.max_momentums, strict=True)]
-        _write_momentum(self.optimizer.param_groups, self.use_beta1, values)
+        x = self._cf_at[1] if self._cf_at[0] == t else curves.cyclic(self, t)
+        _write_momentum(
+            self.optimizer.param_groups, self.use_beta1, 1.0 - x, self.max_momentums, x, self.base_momentums
+        )
 
     def _init_scale_fn(self) -> None:
         # torch keeps a bound method here, and with it a reference cycle.
@@ -1085,6 +1115,8 @@ class OneCycleLR(ClosedForm, lr_scheduler.OneCycleLR):
     _cf_ends: tuple[list[float], list[float], list[float]]
     _cf_phases: list[tuple[float, int, int]] | None = None
     _cf_phases_of: Any = None
+    _cf_lasts: tuple[Any, ...]
+    _cf_at: tuple[float, Any] = (-1.0, None)  # step and mix computed last, for the momentum
 
     @property
     def phases(self) -> list[tuple[float, int, int]]:
@@ -1110,6 +1142,7 @@ class OneCycleLR(ClosedForm, lr_scheduler.OneCycleLR):
     def _cf_refresh(self, groups: list[dict[str, Any]]) -> None:
         if all("max_lr" in group for group in groups):
             self._cf_ends = tuple([float(g[key]) for g in groups] for key in ("initial_lr", "max_lr", "min_lr"))  # type: ignore[assignment]
+            self._cf_lasts = tuple(_one(values) for values in self._cf_ends)
             if self.cycle_momentum:
                 self._cf_momentums = tuple([float(g[key]) for g in groups] for key in ("max_momentum", "base_momentum"))
 
@@ -1118,13 +1151,15 @@ class OneCycleLR(ClosedForm, lr_scheduler.OneCycleLR):
             if not self._cf_configured:
                 raise ValueError(f"Tried to step {t} times. The specified number of total steps is {self.total_steps}")
             t = self.total_steps - 1
-        x, first, y, last = curves.one_cycle(self, t)
-        return x, self._cf_ends[first], y, self._cf_ends[last]
+        x, first, y, last = mix = curves.one_cycle(self, t)
+        self._cf_at = t, mix
+        return x, self._cf_ends[first], y, self._cf_lasts[last]
 
     def _cf_add_group(self, group: dict[str, Any], base: float) -> None:
         initial, peak, last = self._cf_ends
         first, end = base * initial[0] / peak[0], base * last[0] / peak[0]
         self._cf_ends = [*initial, first], [*peak, base], [*last, end]
+        self._cf_lasts = tuple(_one(values) for values in self._cf_ends)
         group.update(initial_lr=first, max_lr=base, min_lr=end)
         super()._cf_add_group(group, first)
         if self.cycle_momentum:
@@ -1134,17 +1169,17 @@ class OneCycleLR(ClosedForm, lr_scheduler.OneCycleLR):
     def _cf_drop_groups(self, n: int) -> None:
         super()._cf_drop_groups(n)
         self._cf_ends = tuple(values[:n] for values in self._cf_ends)  # type: ignore[assignment]
+        self._cf_lasts = tuple(_one(values) for values in self._cf_ends)
 
     def _cf_momentum(self, t: float) -> None:
         if not self.cycle_momentum:
             return
         if t > self.total_steps:
             t = self.total_steps - 1
-        x, first, y, last = curves.one_cycle(self, t)
+        x, first, y, last = self._cf_at[1] if self._cf_at[0] == t else curves.one_cycle(self, t)
         high, low = self._cf_momentums
         start, end = (low if index == curves.PEAK else high for index in (first, last))
-        values = [x * a + y * b for a, b in zip(start, end, strict=True)]
-        _write_momentum(self.optimizer.param_groups, self.use_beta1, values)
+        _write_momentum(self.optimizer.param_groups, self.use_beta1, x, start, y, end)
 
 
 # ---------------------------------------------------------------------------------------- metric
@@ -1429,10 +1464,7 @@ def _merge(a: Terms, b: Terms, base: list[float]) -> Terms:
         return a[0] * b[0], a[1], None if a[2] is None else a[2] * b[0], a[3]
     if a[2] is None:
         return a[0] * b[0], b[1], b[2] * a[0], b[3]
-    one, other = (
-        [f * d for d in D] if L is None else [f * d + g * low for d, low in zip(D, L, strict=True)]  # type: ignore[operator]
-        for f, D, g, L in (a, b)
-    )
+    one, other = _values(a), _values(b)
     return 1.0, [x * y / z if z else 0.0 for x, y, z in zip(one, other, base, strict=True)], 0.0, None
 
 
@@ -1599,11 +1631,17 @@ class ChainedScheduler(_Composite, lr_scheduler.ChainedScheduler):
         self._cf_steps = value
 
     def _cf_curve(self, t: float) -> Terms:
-        stages = iter(zip(self._schedulers, self._cf_offsets, strict=True))
-        stage, offset = next(stages)
-        terms: Terms = stage._cf_terms(t + offset)
-        for stage, offset in stages:
-            terms = _merge(terms, stage._cf_terms(t + offset), self._cf_bases())
+        terms: Terms | None = None
+        for stage, offset in zip(self._schedulers, self._cf_offsets):  # noqa: B905 - made together
+            if terms is None:
+                terms = stage._cf_terms(t + offset)
+                continue
+            other = stage._cf_terms(t + offset)
+            if other[2] is None and terms[2] is None:
+                terms = terms[0] * other[0], terms[1], None, None
+            else:
+                terms = _merge(terms, other, self._cf_own)
+        assert terms is not None
         return terms
 
     def _cf_check_order(self) -> None:

@@ -12,7 +12,9 @@ from torch.optim import lr_scheduler as torch_schedulers
 BASE = 0.1
 
 
-def optimizer(groups: int = 1, *, tensor: torch.dtype | None = None, lr: float = BASE, cls: Any = torch.optim.SGD) -> Any:
+def optimizer(
+    groups: int = 1, *, tensor: torch.dtype | None = None, lr: float = BASE, cls: Any = torch.optim.SGD
+) -> Any:
     """An optimizer with `groups` groups whose rates are lr, lr/2, lr/3, ..."""
     parameters = []
     for i in range(groups):

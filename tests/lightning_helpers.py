@@ -73,7 +73,9 @@ def trainer(*callbacks: Any, **kwargs: Any) -> Any:
     return pl.Trainer(callbacks=list(callbacks), **{**defaults, **kwargs})
 
 
-def fit(callback: Any, module: Any = None, *more: Any, batches: int = 5, ckpt: Any = None, train: Any = None, **kwargs: Any) -> Any:
+def fit(
+    callback: Any, module: Any = None, *more: Any, batches: int = 5, ckpt: Any = None, train: Any = None, **kwargs: Any
+) -> Any:
     """Train and return the module."""
     module = module or Tiny()
     run = trainer(*([callback] if callback is not None else []), *more, **kwargs)

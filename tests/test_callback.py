@@ -230,7 +230,9 @@ class Own(Tiny):
 
 
 def test_a_module_with_a_scheduler_is_an_error_that_names_both() -> None:
-    with pytest.raises(SchedulerConfigError, match=r"scheduler='cosine'.*returns a StepLR already.*on_existing=replace"):
+    with pytest.raises(
+        SchedulerConfigError, match=r"scheduler='cosine'.*returns a StepLR already.*on_existing=replace"
+    ):
         fit(LRSchedulerCallback("cosine"), Own())
     kept = fit(LRSchedulerCallback("cosine", on_existing="keep"), Own())
     np.testing.assert_allclose(kept.rates, np.repeat([0.1, 0.01, 0.001], 5))
@@ -251,9 +253,17 @@ def test_replacing_a_one_cycle_restores_the_rate() -> None:
 def test_the_learning_rate_monitor_sees_it(tmp_path: Path) -> None:
     from pytorch_lightning.loggers import CSVLogger
 
-    run = trainer(LRSchedulerCallback({"name": "cosine", "interval": "step"}), LearningRateMonitor(), logger=CSVLogger(tmp_path), log_every_n_steps=1)
+    run = trainer(
+        LRSchedulerCallback({"name": "cosine", "interval": "step"}),
+        LearningRateMonitor(),
+        logger=CSVLogger(tmp_path),
+        log_every_n_steps=1,
+    )
     run.fit(Tiny(), loader(), loader(2))
-    seen = [float(row.split(",")[-1] or "nan") for row in (tmp_path / "lightning_logs/version_0/metrics.csv").read_text().splitlines()[1:]]
+    seen = [
+        float(row.split(",")[-1] or "nan")
+        for row in (tmp_path / "lightning_logs/version_0/metrics.csv").read_text().splitlines()[1:]
+    ]
     assert "lr-SGD" in (tmp_path / "lightning_logs/version_0/metrics.csv").read_text()
     assert len(seen) > 0
     assert run.lr_scheduler_configs[0].interval == "step"
@@ -292,7 +302,9 @@ def test_several_fits_with_one_callback() -> None:
 @pytest.mark.filterwarnings("ignore:You are trying to `self.log")
 def test_barebones() -> None:
     module = Tiny()
-    trainer(LRSchedulerCallback({"name": "cosine", "interval": "step"}), barebones=True).fit(module, loader(), loader(2))
+    trainer(LRSchedulerCallback({"name": "cosine", "interval": "step"}), barebones=True).fit(
+        module, loader(), loader(2)
+    )
     np.testing.assert_allclose(module.rates, curve("cosine", base_lr=0.1, horizon=Horizon(steps=15)))
 
 
@@ -472,7 +484,14 @@ def test_other_hyper_parameters_are_driven_side_by_side() -> None:
     callback = LRSchedulerCallback(
         [
             {"name": "cosine", "interval": "step"},
-            {"name": "linear", "param": "weight_decay", "interval": "step", "start_factor": 1.0, "end_factor": 0.1, "total_iters": "100%"},
+            {
+                "name": "linear",
+                "param": "weight_decay",
+                "interval": "step",
+                "start_factor": 1.0,
+                "end_factor": 0.1,
+                "total_iters": "100%",
+            },
             {"name": "exponential", "param": "betas.0", "gamma": 0.9, "interval": "step"},
         ]
     )
@@ -514,7 +533,9 @@ def test_tensor_rates(cls: Any) -> None:
     run = trainer(LRSchedulerCallback({"name": "cosine", "interval": "step"}, tensor_lr=True))
     run.fit(module, loader(), loader(2))
     assert isinstance(run.optimizers[0].param_groups[0]["lr"], torch.Tensor)
-    np.testing.assert_allclose(module.rates, curve("cosine", base_lr=0.1, horizon=Horizon(steps=15)), rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(
+        module.rates, curve("cosine", base_lr=0.1, horizon=Horizon(steps=15)), rtol=1e-7, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("tensor_lr", [False, True])
@@ -533,7 +554,9 @@ def test_a_compiled_step_with_a_float_rate_is_warned_of(tensor_lr: bool) -> None
         fit(LRSchedulerCallback({"name": "cosine", "interval": "step"}, tensor_lr=tensor_lr), module)
     told = [w for w in caught if "Set tensor_lr=true" in str(w.message)]
     assert len(told) == (0 if tensor_lr else 1)
-    np.testing.assert_allclose(module.rates, curve("cosine", base_lr=0.1, horizon=Horizon(steps=15)), rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(
+        module.rates, curve("cosine", base_lr=0.1, horizon=Horizon(steps=15)), rtol=1e-7, atol=1e-9
+    )
 
 
 # ---------------------------------------------------------------------------------------- the helper, the CLI
@@ -568,7 +591,12 @@ def test_lightning_cli(tmp_path: Path) -> None:
             "enable_checkpointing": False,
             "enable_progress_bar": False,
             "enable_model_summary": False,
-            "callbacks": [{"class_path": "lr_configs.LRSchedulerCallback", "init_args": {"scheduler": {"name": "cosine", "interval": "step"}}}],
+            "callbacks": [
+                {
+                    "class_path": "lr_configs.LRSchedulerCallback",
+                    "init_args": {"scheduler": {"name": "cosine", "interval": "step"}},
+                }
+            ],
         }
     }
     path = tmp_path / "config.json"
@@ -592,7 +620,10 @@ def test_a_hydra_node() -> None:
     from lr_configs.hydra_store import node
 
     cfg = OmegaConf.create(
-        {"scheduler": node("step"), "callback": {"_target_": "lr_configs.LRSchedulerCallback", "scheduler": "${scheduler}"}}
+        {
+            "scheduler": node("step"),
+            "callback": {"_target_": "lr_configs.LRSchedulerCallback", "scheduler": "${scheduler}"},
+        }
     )
     cfg.scheduler.step_size = 1
     module = fit(hydra.utils.instantiate(cfg.callback))

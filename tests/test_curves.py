@@ -47,14 +47,18 @@ EXACT: dict[str, tuple[dict[str, Any], Any]] = {
         {"start_factor": 1.0, "end_factor": 0.0, "total_iters": N},
         lambda t: mpmath.mpf(0.1) * (1 - mpmath.mpf(t) / N),
     ),
-    "polynomial": ({"total_iters": N, "power": 0.9}, lambda t: mpmath.mpf(0.1) * (1 - mpmath.mpf(t) / N) ** mpmath.mpf(0.9)),
+    "polynomial": (
+        {"total_iters": N, "power": 0.9},
+        lambda t: mpmath.mpf(0.1) * (1 - mpmath.mpf(t) / N) ** mpmath.mpf(0.9),
+    ),
     "cosine_warm_restarts": ({"T_0": N // 10}, lambda t: mpmath.mpf(0.1) * exact_cosine(t % (N // 10), N // 10)),
     "one_cycle": ({"total_steps": N}, exact_one_cycle),
     "step": ({"step_size": N // 7, "gamma": 0.3}, lambda t: mpmath.mpf(0.1) * mpmath.mpf(0.3) ** (t // (N // 7))),
     "cyclic": (
         {"base_lr": 0.001, "max_lr": 0.1, "step_size_up": 5000},
-        lambda t: mpmath.mpf(0.001)
-        + (mpmath.mpf(0.1) - mpmath.mpf(0.001)) * (1 - abs(mpmath.mpf(t % 10000) / 5000 - 1)),
+        lambda t: (
+            mpmath.mpf(0.001) + (mpmath.mpf(0.1) - mpmath.mpf(0.001)) * (1 - abs(mpmath.mpf(t % 10000) / 5000 - 1))
+        ),
     ),
 }
 
@@ -189,7 +193,9 @@ def built(node: dict[str, Any], horizon: Horizon, groups: int = 1) -> tuple[Any,
     try:
         return opt, build({**node, "interval": "step"}, opt, horizon)
     except SchedulerConfigError as error:
-        assume("half a step" not in error.rule and "leaves none" not in error.rule and "no step is left" not in error.rule)
+        assume(
+            "half a step" not in error.rule and "leaves none" not in error.rule and "no step is left" not in error.rule
+        )
         assume("lowest rate is above" not in error.rule)
         raise
 
@@ -230,7 +236,11 @@ def test_nested_sequences_equal_flat_ones(a: Any, b: Any, c: Any, horizon: Horiz
     n = horizon.total_steps or 0
     first, second = n // 3, n // 4
     flat = {"name": "sequential", "stages": [{**a, "length": first}, {**b, "length": second}, c]}
-    inner = {"name": "sequential", "stages": [{**a, "length": first}, {**b, "length": second}], "length": first + second}
+    inner = {
+        "name": "sequential",
+        "stages": [{**a, "length": first}, {**b, "length": second}],
+        "length": first + second,
+    }
     nested = {"name": "sequential", "stages": [inner, c]}
     (one, left), (other, right) = built(flat, horizon), built(nested, horizon)
     for _ in range(n):
@@ -344,7 +354,9 @@ def test_importing_and_drawing_needs_no_torch() -> None:
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(subprocess.CalledProcessError):  # the test can fail
-        subprocess.run([sys.executable, "-c", code.replace("import sys, ", "import sys, torch, ")], check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-c", code.replace("import sys, ", "import sys, torch, ")], check=True, capture_output=True
+        )
 
 
 def test_resolving_warns_of_nothing() -> None:

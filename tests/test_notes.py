@@ -29,7 +29,16 @@ def test_lambda_is_a_formula() -> None:
 
 def test_lambda_is_piecewise() -> None:
     lr = trace("lambda", lr_lambda="0.5 if epoch < 40 else 0.25 if epoch < 70 else 0.125 if epoch < 90 else 0.0625")
-    for at, factor in ((0, 0.5), (39, 0.5), (40, 0.25), (69, 0.25), (70, 0.125), (89, 0.125), (90, 0.0625), (499, 0.0625)):
+    for at, factor in (
+        (0, 0.5),
+        (39, 0.5),
+        (40, 0.25),
+        (69, 0.25),
+        (70, 0.125),
+        (89, 0.125),
+        (90, 0.0625),
+        (499, 0.0625),
+    ):
         assert lr[at] == BASE * factor
 
 
@@ -73,9 +82,7 @@ def test_triangular2_halves_its_peak_every_cycle(down: int | None) -> None:
 
 
 def test_exp_range_peak_falls_exponentially() -> None:
-    lr = trace(
-        "cyclic", base_lr=0.001, max_lr=0.1, step_size_up=50, step_size_down=None, mode="exp_range", gamma=0.995
-    )
+    lr = trace("cyclic", base_lr=0.001, max_lr=0.1, step_size_up=50, step_size_down=None, mode="exp_range", gamma=0.995)
     at = np.arange(50, 500, 100)
     np.testing.assert_allclose(lr[at] - 0.001, 0.099 * 0.995**at, rtol=1e-12)
 

@@ -38,7 +38,10 @@ def test_every_validation_counts_once(kwargs: dict[str, Any], count: int, interv
     assert run.optimizers[0].param_groups[0]["lr"] == 0.1 * 0.5 ** (count - 1)
 
 
-@pytest.mark.parametrize(("monitor", "count"), [("train_loss", 3), ("each_step", 15), ("at_the_end", 3), ("both", 3), ("both_step", 15), ("both_epoch", 3)])
+@pytest.mark.parametrize(
+    ("monitor", "count"),
+    [("train_loss", 3), ("each_step", 15), ("at_the_end", 3), ("both", 3), ("both_step", 15), ("both_epoch", 3)],
+)
 def test_training_metrics(monitor: str, count: int) -> None:
     class Logs(Tiny):
         def training_step(self, batch: Any, batch_idx: int) -> Any:
@@ -68,7 +71,9 @@ def test_frequency_takes_every_second_value() -> None:
 
 
 @pytest.mark.parametrize("sanity", [0, 2])
-@pytest.mark.parametrize(("wrong", "hint"), [("val_los", "val_loss"), ("val/loss", "val_loss"), ("valid_loss", "val_loss")])
+@pytest.mark.parametrize(
+    ("wrong", "hint"), [("val_los", "val_loss"), ("val/loss", "val_loss"), ("valid_loss", "val_loss")]
+)
 def test_a_misspelt_monitor_is_named_at_the_first_validation(wrong: str, hint: str, sanity: int) -> None:
     module = Tiny()
     with pytest.raises(SchedulerConfigError, match=f"monitor='{wrong}'.*did you mean '{hint}'"):

@@ -13,7 +13,7 @@ import pytest
 
 from lr_configs import Horizon, curve
 
-SCRIPT = '''
+SCRIPT = """
 import sys, json, warnings
 warnings.simplefilter("ignore")
 sys.path.insert(0, {tests!r})
@@ -34,7 +34,7 @@ if __name__ == "__main__":
     save = ModelCheckpoint(".", every_n_train_steps=1, save_top_k=-1, filename="{{step}}")
     run = trainer(LRSchedulerCallback(node), save, max_epochs=3, **kwargs)
     run.fit(Ranked(), loader(8), loader(4), ckpt_path=ckpt)
-'''
+"""
 
 
 def launch(folder: Path, node: Any, ckpt: str | None = None, **kwargs: Any) -> tuple[list[list[float]], str]:

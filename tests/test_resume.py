@@ -77,7 +77,11 @@ def test_resuming_after_every_update(case: str, tmp_path: Path) -> None:
         if "plateau" in case and step % 5 == 0:
             continue  # Lightning itself skips the validation that such a checkpoint was written before
         rest = fit(
-            LRSchedulerCallback(CASES[case]), module(step // 5), Edit(), ckpt=str(tmp_path / f"step={step}.ckpt"), max_epochs=4
+            LRSchedulerCallback(CASES[case]),
+            module(step // 5),
+            Edit(),
+            ckpt=str(tmp_path / f"step={step}.ckpt"),
+            max_epochs=4,
         ).rates
         assert rest == whole[step:], step
 
@@ -85,7 +89,9 @@ def test_resuming_after_every_update(case: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("interval", [1.0, 2])
 def test_resuming_from_a_checkpoint_written_at_validation(case: str, interval: Any, tmp_path: Path) -> None:
-    save = ModelCheckpoint(tmp_path, monitor="val_loss", save_top_k=-1, filename="{step}", save_on_train_epoch_end=False)
+    save = ModelCheckpoint(
+        tmp_path, monitor="val_loss", save_top_k=-1, filename="{step}", save_on_train_epoch_end=False
+    )
     kwargs = {"max_epochs": 4, "val_check_interval": interval}
     whole = fit(LRSchedulerCallback(CASES[case]), module(), save, **kwargs).rates
     paths = sorted(tmp_path.glob("*.ckpt"), key=lambda p: int(p.stem.split("=")[1]))
@@ -129,7 +135,9 @@ def test_keep_in_the_middle(tmp_path: Path) -> None:
     save = ModelCheckpoint(tmp_path, every_n_train_steps=4, save_top_k=-1, filename="{step}")
     whole = fit(LRSchedulerCallback(NODE), Tiny(), save, max_epochs=2).rates
     ckpt = str(tmp_path / "step=4.ckpt")
-    rates = fit(LRSchedulerCallback({"name": "exponential"}, resume="keep"), Tiny(lr=0.3), ckpt=ckpt, max_epochs=4).rates
+    rates = fit(
+        LRSchedulerCallback({"name": "exponential"}, resume="keep"), Tiny(lr=0.3), ckpt=ckpt, max_epochs=4
+    ).rates
     assert rates[:6] == whole[4:]
     assert max(rates[6:]) == 0.0
     restarts = {"name": "cosine_warm_restarts", "T_0": 5, "interval": "step"}
@@ -149,7 +157,9 @@ def test_stretch_has_no_jump_at_the_seam(tmp_path: Path) -> None:
     np.testing.assert_allclose(rates, 0.1 * (1 + np.cos(np.pi * position / 10)) / 2)
     # and a stretched run resumes exactly, under any policy, when nothing has changed since
     for policy in ("strict", "keep", "stretch", "restart"):
-        rest = fit(LRSchedulerCallback(NODE, resume=policy), ckpt=str(tmp_path / "b" / "step=12.ckpt"), max_epochs=4).rates
+        rest = fit(
+            LRSchedulerCallback(NODE, resume=policy), ckpt=str(tmp_path / "b" / "step=12.ckpt"), max_epochs=4
+        ).rates
         assert rest == rates[8:], policy
 
 
@@ -246,7 +256,9 @@ def test_late_groups_resume(tmp_path: Path) -> None:
     save = ModelCheckpoint(tmp_path, every_n_train_steps=1, save_top_k=-1, filename="{step}")
     whole = fit(LRSchedulerCallback(NODE), Frozen(), Unfreeze(), save, max_epochs=3).rates
     for step in (3, 7, 12):
-        rest = fit(LRSchedulerCallback(NODE), Frozen(), Unfreeze(), ckpt=str(tmp_path / f"step={step}.ckpt"), max_epochs=3).rates
+        rest = fit(
+            LRSchedulerCallback(NODE), Frozen(), Unfreeze(), ckpt=str(tmp_path / f"step={step}.ckpt"), max_epochs=3
+        ).rates
         assert rest == whole[step:], step
 
 
@@ -260,7 +272,9 @@ def test_early_ending_is_recorded_and_resumed(tmp_path: Path) -> None:
     whole = fit(LRSchedulerCallback("none"), Tiny(), End(), save, max_epochs=4).rates
     np.testing.assert_allclose(whole, [0.1] * 7 + [0.08, 0.06, 0.04, 0.02] + [0.0] * 9, atol=1e-12)
     for step in (5, 8, 9, 15):
-        rest = fit(LRSchedulerCallback("none"), Tiny(), End(), ckpt=str(tmp_path / f"step={step}.ckpt"), max_epochs=4).rates
+        rest = fit(
+            LRSchedulerCallback("none"), Tiny(), End(), ckpt=str(tmp_path / f"step={step}.ckpt"), max_epochs=4
+        ).rates
         assert rest == whole[step:], step
 
 

@@ -33,7 +33,9 @@ DROP_IN = {
     "CyclicLR": lambda m, o: m.CyclicLR(o, 0.01, 0.1, 3, 5, mode="triangular2"),
     "CyclicLR-exp_range": lambda m, o: m.CyclicLR(o, 0.01, 0.1, 3, mode="exp_range", gamma=0.9),
     "OneCycleLR": lambda m, o: m.OneCycleLR(o, 0.1, 30),
-    "OneCycleLR-three": lambda m, o: m.OneCycleLR(o, [0.1] * len(o.param_groups), 30, three_phase=True, anneal_strategy="linear"),
+    "OneCycleLR-three": lambda m, o: m.OneCycleLR(
+        o, [0.1] * len(o.param_groups), 30, three_phase=True, anneal_strategy="linear"
+    ),
     "SequentialLR": lambda m, o: m.SequentialLR(o, [m.ConstantLR(o, 0.1, 2), m.ExponentialLR(o, 0.9)], [2]),
     "ChainedScheduler": lambda m, o: m.ChainedScheduler([m.ConstantLR(o, 0.1, 20), m.ExponentialLR(o, 0.9)]),
     "ReduceLROnPlateau": lambda m, o: m.ReduceLROnPlateau(o, patience=2),
@@ -143,7 +145,12 @@ def test_loading_the_schedule_alone_restores_the_rate(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("source", "target"),
-    [("CosineAnnealingLR", "StepLR"), ("StepLR", "CosineAnnealingLR"), ("StepLR", "ExponentialLR"), ("ReduceLROnPlateau", "StepLR")],
+    [
+        ("CosineAnnealingLR", "StepLR"),
+        ("StepLR", "CosineAnnealingLR"),
+        ("StepLR", "ExponentialLR"),
+        ("ReduceLROnPlateau", "StepLR"),
+    ],
 )
 def test_the_state_of_another_class_is_refused(source: str, target: str) -> None:
     a, b = optimizer(), optimizer()
@@ -180,7 +187,11 @@ def test_warm_restarts_take_a_fraction_of_an_epoch() -> None:
         schedule.step(epoch)
         reference.step(epoch)
         assert close(rates(mine), rates(theirs))
-        assert (schedule.T_cur, schedule.T_i, schedule.last_epoch) == (reference.T_cur, reference.T_i, reference.last_epoch)
+        assert (schedule.T_cur, schedule.T_i, schedule.last_epoch) == (
+            reference.T_cur,
+            reference.T_i,
+            reference.last_epoch,
+        )
     schedule.step()
     reference.step()
     assert close(rates(mine), rates(theirs))
@@ -307,7 +318,10 @@ def test_several_schedulers_on_one_optimizer_multiply_as_with_torch() -> None:
 
 def test_ours_beside_torchs_on_one_optimizer() -> None:
     mine, theirs = optimizer(), optimizer()
-    pairs = [ours.CosineAnnealingLR(mine, 50), T.StepLR(mine, 7, 0.5)], [T.CosineAnnealingLR(theirs, 50), T.StepLR(theirs, 7, 0.5)]
+    pairs = (
+        [ours.CosineAnnealingLR(mine, 50), T.StepLR(mine, 7, 0.5)],
+        [T.CosineAnnealingLR(theirs, 50), T.StepLR(theirs, 7, 0.5)],
+    )
     for _ in range(45):
         assert close(rates(mine), rates(theirs), 1e-11)
         mine.step()
@@ -370,7 +384,9 @@ def test_a_late_group_keeps_its_own_rate_and_joins_the_curve(name: str, dtype: A
     advance(opt, schedule, 30)
     alone = optimizer(1, lr=0.02)
     params = {k: (0.0001 if k == "eta_min" else v) for k, v in TWINS[name][0].items()}
-    params |= {"base_lr": 0.0002, "max_lr": 0.02} if name == "cyclic" else {"max_lr": 0.02} if name == "one_cycle" else {}
+    params |= (
+        {"base_lr": 0.0002, "max_lr": 0.02} if name == "cyclic" else {"max_lr": 0.02} if name == "one_cycle" else {}
+    )
     reference = build({"name": name, **params}, alone)
     advance(alone, reference, 60)
     if "eta_min" in params:  # one floor for all groups: the late one keeps it
@@ -523,7 +539,9 @@ def test_per_group_values() -> None:
 
 def test_plateau_with_warmup() -> None:
     opt = optimizer()
-    schedule: Any = build({"name": "reduce_on_plateau", "monitor": "x", "patience": 0, "warmup": 4, "warmup_start_factor": 0.2}, opt)
+    schedule: Any = build(
+        {"name": "reduce_on_plateau", "monitor": "x", "patience": 0, "warmup": 4, "warmup_start_factor": 0.2}, opt
+    )
     seen = []
     for _ in range(8):
         seen.append(rates(opt)[0])
@@ -562,7 +580,12 @@ FACTORS = {
         lambda t: 0.9**t * 0.5 ** (t // 5),
     ),
     "sequential": (
-        {"stages": [{"name": "exponential", "gamma": 0.9, "length": 6}, {"name": "step", "step_size": 5, "gamma": 0.5}]},
+        {
+            "stages": [
+                {"name": "exponential", "gamma": 0.9, "length": 6},
+                {"name": "step", "step_size": 5, "gamma": 0.5},
+            ]
+        },
         lambda t: 0.9**t if t < 6 else 0.5 ** ((t - 6) // 5),
     ),
 }
