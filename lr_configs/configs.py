@@ -12,6 +12,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Optional, TypeVar
 
 from lr_configs.curves import WARMUP_SHAPES
@@ -213,7 +214,11 @@ def _fixed(value: Any, key: str) -> Any:
     return value
 
 
-@dataclass(kw_only=True)
+# Generating methods for every class would double the time of `--cfg job`: repr and eq are written once.
+_data = partial(dataclass, kw_only=True, repr=False, eq=False, match_args=False)
+
+
+@_data
 class SchedulerConfig:
     """The keys that every schedule has.
 
@@ -258,6 +263,15 @@ class SchedulerConfig:
                 "warmup_start_factor", 0, "an exponential warmup cannot start at 0", "Write 0.01, or another shape"
             )
 
+    def __repr__(self) -> str:
+        keys = ", ".join(f"{k}={v!r}" for k, v in self.to_dict().items() if k not in ("_target_", "name"))
+        return f"{type(self).__name__}({keys})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.to_dict() == other.to_dict()  # type: ignore[attr-defined]
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __call__(self, optimizer: Any, horizon: Any = None) -> Any:
         """Build the schedule on `optimizer`; see :func:`lr_configs.build`."""
         from lr_configs.builder import build
@@ -299,7 +313,7 @@ def schedule(name: str) -> Callable[[type[C]], type[C]]:
     def decorate(cls: type[C]) -> type[C]:
         cls.__annotations__["name"] = str
         cls.name = _field(name, _fixed)
-        return _own_keys_first(dataclass(kw_only=True)(cls))
+        return _own_keys_first(_data(cls))
 
     return decorate
 
@@ -573,7 +587,7 @@ def _stages(value: Any, key: str) -> Any:
     return value
 
 
-@dataclass(kw_only=True)
+@_data
 class _StagesConfig(SchedulerConfig):
     """What `sequential` and `chained` share."""
 

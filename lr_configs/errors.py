@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
@@ -49,6 +48,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("gama", ["gamma", "step_size"])
     "did you mean 'gamma'? "
     """
+    import difflib  # only when something is wrong
+
     known = [str(k) for k in known]
     folded = {k.lower().replace("_", "").replace("/", ""): k for k in known}
     bare = str(word).lower().replace("_", "").replace("/", "")

@@ -698,7 +698,7 @@ class ClosedForm:
         self._cf_settle_mode()
 
     def _cf_find_edits(self, rates: list[float], tensors: bool, new: set[int]) -> None:
-        """torch's checkpoints do not say what was edited: rates that no drift explains are kept as a ratio."""
+        """Torch's checkpoints do not say what was edited: rates that no drift explains are kept as a ratio."""
         values = self._cf_values(self._cf_terms(self._cf_position()))[: len(rates)]
         drift = 1e-2 if tensors or self._cf_slots is not None else _DRIFT
         near = drift * 1e-2 * max(map(abs, self._cf_bases()), default=0.0)

@@ -19,7 +19,6 @@ from torch.utils.data import DataLoader
 import lr_configs
 from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, available, curve
 
-
 #: the twins again, where 20 steps of a stage do not fit the run
 SHORT = {
     **TWINS,

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers import CURVED, T, TORCH_NAMES, TWINS, close, optimizer, rates
+from helpers import CURVED, TORCH_NAMES, TWINS, T, close, optimizer, rates
 
 import lr_configs.schedulers as ours
 from lr_configs import build
