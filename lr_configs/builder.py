@@ -12,7 +12,7 @@ from lr_configs import configs
 from lr_configs.errors import SchedulerConfigError, nearest
 from lr_configs.horizon import Horizon
 from lr_configs.plan import Plan, check_floor, resolve
-from lr_configs.registry import parse
+from lr_configs.registry import parse, plain
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -49,6 +49,8 @@ def scheduler(optimizer: Any = None, /, **node: Any) -> Any:
     """
     optimizer = node.pop("optimizer", optimizer)
     horizon = node.pop("horizon", None)
+    if type(horizon).__module__.startswith("omegaconf"):  # Hydra turns dataclass arguments into nodes
+        horizon = Horizon(**plain(horizon))
     config = parse(node)
     check_monitor(config)
     return config if optimizer is None else build(config, optimizer, horizon)
@@ -92,6 +94,7 @@ def build_plan(plan: Plan, optimizer: Optimizer, printer: Callable[[str], None] 
 
         optimizer = ParamView(optimizer, config.param)
     _check_rates(optimizer)
+    check_optimizer(config, optimizer)  # before torch's constructors write into the groups
     for i, group in enumerate(optimizer.param_groups):
         initial = float(group.get("initial_lr", group["lr"]))
         if config.last_epoch < 0 and not math.isclose(float(group["lr"]), initial, rel_tol=1e-9):

@@ -432,12 +432,10 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
             if trainer is None or not trainer.is_global_zero:
                 return
             bar = trainer.progress_bar_callback
-            if bar is not None and getattr(bar, "is_enabled", True) and hasattr(bar, "print"):
-                try:
-                    bar.print(line)
-                    return
-                except (AttributeError, TypeError):
-                    pass  # the bar is not drawn yet
+            # A bar that is not drawn yet, or no more, swallows what it should print.
+            if getattr(bar, "_train_progress_bar", None) is not None or getattr(bar, "progress", None) is not None:
+                bar.print(line)
+                return
             print(line)  # noqa: T201 - what `verbose` is for
 
         return write

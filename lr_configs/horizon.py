@@ -113,7 +113,8 @@ class Horizon:
     """
 
     epochs: int | None = None
-    steps_per_epoch: int | Sequence[int] | None = None
+    # int, sequence of int or None; OmegaConf, which `instantiate(cfg, horizon=...)` goes through, knows no such union
+    steps_per_epoch: Any = None
     steps: int | None = None
 
     def __post_init__(self) -> None:

@@ -64,7 +64,10 @@ def test_a_run_that_ends_within_an_epoch() -> None:
 
 
 def test_lists() -> None:
-    assert resolve({"name": "multi_step", "milestones": ["50%", "75%"]}, Horizon(epochs=20)).params["milestones"] == [10, 15]
+    assert resolve({"name": "multi_step", "milestones": ["50%", "75%"]}, Horizon(epochs=20)).params["milestones"] == [
+        10,
+        15,
+    ]
     plan = resolve({"name": "multi_step", "milestones": [1, "2.5ep", "75%"]}, Horizon(epochs=4, steps_per_epoch=10))
     assert plan.params["milestones"] == [10, 25, 30]
     with pytest.raises(SchedulerConfigError, match=r"milestones=\['50%', 1\].*here they are steps \[20, 1\]"):
@@ -76,7 +79,11 @@ def test_epochs_of_unequal_length() -> None:
     assert (horizon.total_steps, horizon.total_epochs) == (16, 3)
     node = {"name": "multi_step", "milestones": ["1ep", "1.5ep", "2ep"], "interval": "step"}
     assert resolve(node, horizon).params["milestones"] == [10, 11, 12]
-    node = {"name": "sequential", "stages": [{"name": "none", "length": "1ep"}, {"name": "step", "step_size": "1ep"}], "interval": "step"}
+    node = {
+        "name": "sequential",
+        "stages": [{"name": "none", "length": "1ep"}, {"name": "step", "step_size": "1ep"}],
+        "interval": "step",
+    }
     assert resolve(node, horizon).stages[1][1].params["step_size"] == 2
 
 
@@ -97,10 +104,17 @@ def test_frequency_makes_scheduler_steps_longer() -> None:
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.integers(10, 5000), st.lists(st.integers(1, 40), min_size=1, max_size=6), st.sampled_from([0, "1%", "7%", "12.5%"]))
+@given(
+    st.integers(10, 5000),
+    st.lists(st.integers(1, 40), min_size=1, max_size=6),
+    st.sampled_from([0, "1%", "7%", "12.5%"]),
+)
 def test_parts_add_up_to_the_whole(steps: int, shares: list[int], warm: Any) -> None:
     total = sum(shares)
-    stages = [{"name": "none", "length": f"{Fraction(100 * s, total).limit_denominator(10**9).__float__():.9f}%"} for s in shares[:-1]]
+    stages = [
+        {"name": "none", "length": f"{Fraction(100 * s, total).limit_denominator(10**9).__float__():.9f}%"}
+        for s in shares[:-1]
+    ]
     node = {"name": "sequential", "interval": "step", "warmup": warm, "stages": [*stages, {"name": "none"}]}
     try:
         plan = resolve(node, Horizon(steps=steps))
@@ -113,7 +127,14 @@ def test_parts_add_up_to_the_whole(steps: int, shares: list[int], warm: Any) -> 
     for (start, stage), (following, _) in zip(plan.stages, plan.stages[1:], strict=False):
         assert start + (stage.steps or 0) == following
     # a half and a half of an odd number
-    halves = resolve({"name": "sequential", "interval": "step", "stages": [{"name": "none", "length": "50%"}, {"name": "none", "length": "50%"}]}, Horizon(steps=steps))
+    halves = resolve(
+        {
+            "name": "sequential",
+            "interval": "step",
+            "stages": [{"name": "none", "length": "50%"}, {"name": "none", "length": "50%"}],
+        },
+        Horizon(steps=steps),
+    )
     assert [stage.steps for _, stage in halves.stages] == [(steps + 1) // 2, steps - (steps + 1) // 2]
 
 
@@ -151,19 +172,40 @@ def test_refused(case: str) -> None:
 
 
 STAGES: dict[str, tuple[Any, str]] = {
-    "exceed": ([{"name": "none", "length": 8}, {"name": "none", "length": 8}], r"stages\.1\.length=8: the stages up to here take 16.*there are 10"),
-    "shares exceed": ([{"name": "none", "length": "60%"}, {"name": "none", "length": "60%"}], r"stages\.1\.length='60%'"),
-    "nothing left": ([{"name": "none", "length": "100%"}, {"name": "none"}], r"stages\.1\.length=None: no step is left"),
-    "no length": ([{"name": "none"}, {"name": "none"}], r"stages\.0\.length=None: every stage but the last needs a length"),
+    "exceed": (
+        [{"name": "none", "length": 8}, {"name": "none", "length": 8}],
+        r"stages\.1\.length=8: the stages up to here take 16.*there are 10",
+    ),
+    "shares exceed": (
+        [{"name": "none", "length": "60%"}, {"name": "none", "length": "60%"}],
+        r"stages\.1\.length='60%'",
+    ),
+    "nothing left": (
+        [{"name": "none", "length": "100%"}, {"name": "none"}],
+        r"stages\.1\.length=None: no step is left",
+    ),
+    "no length": (
+        [{"name": "none"}, {"name": "none"}],
+        r"stages\.0\.length=None: every stage but the last needs a length",
+    ),
     "bad unit": ({"a": {"name": "none", "length": "3min"}, "b": "none"}, r"stages\.a\.length='3min'"),
     "inner": ({"a": {"name": "cosine", "T_max": "150%"}}, r"stages\.a\.T_max='150%'"),
-    "inner warmup": ({"a": {"name": "none", "length": 5, "warmup": 5}, "b": "none"}, r"stages\.a\.warmup=5: the warmup takes 5 of 5"),
+    "inner warmup": (
+        {"a": {"name": "none", "length": 5, "warmup": 5}, "b": "none"},
+        r"stages\.a\.warmup=5: the warmup takes 5 of 5",
+    ),
     "deep": (
         {"a": {"name": "sequential", "stages": {"b": {"name": "cosine", "T_max": "2min"}}}},
         r"stages\.a\.stages\.b\.T_max='2min'",
     ),
-    "own interval": ({"a": {"name": "none", "interval": "epoch"}}, r"stages\.a\.interval='epoch': the stages of one schedule share"),
-    "plateau first": ([{"name": "reduce_on_plateau", "length": 3}, "none"], r"stages\.0\.name='reduce_on_plateau'.*only be the last"),
+    "own interval": (
+        {"a": {"name": "none", "interval": "epoch"}},
+        r"stages\.a\.interval='epoch': the stages of one schedule share",
+    ),
+    "plateau first": (
+        [{"name": "reduce_on_plateau", "length": 3}, "none"],
+        r"stages\.0\.name='reduce_on_plateau'.*only be the last",
+    ),
     "empty": ({}, r"at least one stage"),
     "no mapping": ("cosine", r"stages='cosine': stages are a mapping"),
 }

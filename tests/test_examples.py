@@ -1,0 +1,171 @@
+"""The main job as its users run it: in its own process, from another directory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from lr_configs import Horizon, curve
+
+ROOT = Path(__file__).parents[1]
+TRAIN = ROOT / "examples" / "train.py"
+SMALL = [
+    "trainer.max_epochs=2",
+    "trainer.limit_train_batches=3",
+    "trainer.enable_progress_bar=false",
+    "model=linear",
+    "callbacks=quiet",
+]
+
+
+def train(folder: Path, *arguments: str, check: bool = True) -> Any:
+    done = subprocess.run(
+        [sys.executable, str(TRAIN), *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=280
+    )
+    if check:
+        assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def results(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(folder.rglob("result.json"))]
+
+
+def test_the_main_job(tmp_path: Path) -> None:
+    done = train(tmp_path, "trainer.max_epochs=3")
+    assert "cosine_warm_restarts | interval=" in done.stdout
+    (result,) = results(tmp_path)
+    assert result["metric"] == "val_acc"
+    assert result["score"] > 0.5
+    assert f"val_acc {result['score']:.4f}" in done.stdout
+    node = {"name": "cosine_warm_restarts"}
+    values = curve(node, base_lr=0.1, horizon=Horizon(epochs=3, steps_per_epoch=23))
+    np.testing.assert_allclose(result["rates"], values)
+    run = next(tmp_path.rglob("result.json")).parent
+    assert {"rates.png", "result.json", "checkpoints", "csv"} <= {path.name for path in run.iterdir()}
+    assert "lr-SGD" in (run / "csv" / "metrics.csv").read_text().splitlines()[0]
+    assert len(list((run / "checkpoints").iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "conf/experiment/notes").glob("*.yaml")))
+def test_each_worked_example_of_the_notes(name: str, tmp_path: Path) -> None:
+    """Composed and resolved to the curve that the notes describe."""
+    import hydra
+
+    from lr_configs.plan import resolve
+
+    with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = hydra.compose("config", [f"experiment=notes/{name}"])
+    assert cfg.trainer.max_epochs >= 100
+    plan = resolve(cfg.scheduler, Horizon(epochs=cfg.trainer.max_epochs, steps_per_epoch=1))
+    assert plan.interval == "epoch"
+    expected = {
+        "lambda": ("lr_lambda", None),
+        "lambda_piecewise": ("lr_lambda", None),
+        "step": ("step_size", 200),
+        "multi_step": ("milestones", [200, 350]),
+        "exponential": ("gamma", 0.95),
+        "cosine": ("T_max", 100),
+        "cyclic_triangular": ("step_size_down", 100),
+        "cyclic_triangular2": ("step_size_down", None),
+        "cyclic_exp_range": ("gamma", 0.995),
+        "cosine_warm_restarts": ("T_0", 50),
+    }[name]
+    if expected[1] is not None or name == "cyclic_triangular2":
+        assert plan.params[expected[0]] == expected[1]
+
+
+def test_an_experiment_of_the_notes_runs(tmp_path: Path) -> None:
+    train(tmp_path, "experiment=notes/step", "model=linear", "callbacks=quiet", "trainer.enable_progress_bar=false")
+    (result,) = results(tmp_path)
+    rates = np.array(result["rates"])
+    assert rates.shape == (500,)
+    assert (np.flatnonzero(np.diff(rates)) + 1).tolist() == [200, 400]
+
+
+def test_a_sweep_over_every_schedule(tmp_path: Path) -> None:
+    # eight epochs of eight batches: the shares of the run are steps
+    small = ["trainer.max_epochs=4", "trainer.limit_train_batches=8", "model=linear"]
+    train(tmp_path, "-m", "sweep=schedules", *small)
+    found = results(tmp_path)
+    names = {result["schedule"] for result in found}
+    from lr_configs import available
+
+    assert names == set(available())
+    assert len(found) == len(names)
+    assert all(len(result["rates"]) == 32 for result in found)
+
+
+def test_jobs_of_one_process_do_not_influence_each_other(tmp_path: Path) -> None:
+    train(tmp_path / ".", "-m", "scheduler=one_cycle,step,cosine", "optimizer.lr=0.1,0.01", *SMALL)
+    together = {(r["schedule"], r["rates"][0]): (r["rates"], r["score"]) for r in results(tmp_path)}
+    assert len(together) == 6
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    train(alone, "scheduler=cosine", "optimizer.lr=0.01", *SMALL)
+    (result,) = results(alone)
+    assert (result["rates"], result["score"]) == together["cosine", 0.01]
+
+
+def test_a_job_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    done = train(tmp_path, "-m", "scheduler=step", "scheduler.step_size=0,1,2", *SMALL, check=False)
+    assert done.returncode != 0
+    assert "scheduler: step_size=0: a length is positive" in done.stderr
+    assert len(results(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--cfg", "job"), ("--cfg", "job", "experiment=notes/step")])
+def test_help_and_config_import_neither_torch_nor_lightning(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    code = (
+        f"import sys, runpy, atexit; sys.argv = [{str(TRAIN)!r}, *{list(arguments)!r}]\n"
+        "def check():\n    import os\n    if {'torch', 'pytorch_lightning', 'lightning'} & set(sys.modules): os._exit(7)\n"
+        f"atexit.register(check); runpy.run_path({str(TRAIN)!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "scheduler" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["scheduler=step", "+scheduler.gama=1"], "scheduler: gama=1: step has no such key. did you mean 'gamma'?"),
+        (["scheduler=step", "++scheduler.gama=1"], "scheduler: gama=1: step has no such key. did you mean 'gamma'?"),
+        (
+            ["scheduler=cosine", "scheduler.eta_min=1"],
+            "scheduler: eta_min=1.0: the lowest rate is above the optimizer's own rate 0.1",
+        ),
+        (["scheduler=reduce_on_plateau"], "scheduler: monitor=None"),
+        (
+            ["scheduler=lambda", "scheduler.lr_lambda='t.real'"],
+            "scheduler: lr_lambda='t.real': 't.real' is not allowed",
+        ),
+    ],
+)
+def test_mistakes_are_shown_without_a_traceback(arguments: list[str], message: str, tmp_path: Path) -> None:
+    done = train(tmp_path, *arguments, check=False)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.rglob("result.json"))
+
+
+def test_every_file_of_conf_composes() -> None:
+    import hydra
+
+    for path in sorted((ROOT / "conf").rglob("*.yaml")):
+        group, name = path.parent.relative_to(ROOT / "conf"), path.stem
+        yaml.safe_load(path.read_text())
+        if str(group) == ".":
+            continue
+        top, *rest = group.parts
+        override = f"{top}={'/'.join([*rest, name])}"
+        with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            hydra.compose("config", [override])
