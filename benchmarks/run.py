@@ -125,7 +125,7 @@ def bench_steps(quick: bool) -> list[str]:
             cells = []
             for groups in (1, 10, 100, 1000):
                 number = max(1, (1500 if quick else 4000) // groups)
-                mine, other, plain = (optimizer(groups, tensor) for _ in range(3))
+                mine, other = (optimizer(groups, tensor) for _ in range(2))
                 floor = Floor(optimizer(groups, False), factor, momentum)
                 us, them = make(ours, mine), make(theirs, other)
                 result = medians({"floor": floor.step, "ours": us.step, "torch": them.step}, 5 if quick else 15, number)

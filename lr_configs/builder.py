@@ -109,7 +109,7 @@ def build_plan(plan: Plan, optimizer: Optimizer, printer: Callable[[str], None] 
     if step is not None and not hasattr(step, "__func__") and not hasattr(step, "_wrapped_by_lr_sched"):
         # torch wants to wrap a bound method, and fails on the function that torch.compile returns.
         step._wrapped_by_lr_sched = True
-        optimizer._opt_called = True
+        optimizer._opt_called = True  # type: ignore[attr-defined]
     scheduler: Any = _make(plan, optimizer, printer, ())
     return scheduler  # type: ignore[no-any-return]
 
@@ -125,12 +125,12 @@ def _check_rates(optimizer: Any) -> None:
 
 def _make(plan: Plan, optimizer: Any, printer: Any, path: tuple[str, ...]) -> Any:
     """One scheduler of the tree; stages are built on a proxy, so that only the outermost one writes."""
-    from lr_configs import schedulers
+    from lr_configs.closed_form import proxy
 
     module, _, name = plan.entry.cls.rpartition(".")
     cls = getattr(importlib.import_module(module), name)
     member = bool(path)
-    target = schedulers.proxy(optimizer) if member else optimizer
+    target = proxy(optimizer) if member else optimizer
     new = cls.__new__(cls)
     new._cf_configured = True
     new._cf_member = member

@@ -23,10 +23,12 @@ from torch.optim import Optimizer
 from lr_configs import curves, views
 from lr_configs.builder import build_plan, check_monitor, check_optimizer
 from lr_configs.errors import SchedulerConfigError, nearest
+from lr_configs.fingerprint import differences, fingerprint, horizon_data, plain_function, read_horizon
 from lr_configs.horizon import Clock, Horizon
+from lr_configs.monitored import logged_names, logged_on_step
 from lr_configs.plan import Plan, resolve
 from lr_configs.registry import parse, plain
-from lr_configs.run_length import epochs_of, full_horizon, resolve_for, steps_of
+from lr_configs.run_length import full_horizon, resolve_for
 
 RESUME = ("strict", "keep", "stretch", "restart")
 ON_EXISTING = ("error", "replace", "keep")
@@ -177,6 +179,7 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
         self._saved: dict[str, Any] | None = None
         self._hooks: list[Any] = []
         self._logged: list[tuple[str, Any, str, int | None]] | None = None
+        self._logged_count = 0
         self._decay: tuple[Any, str] | None = None
         self._reset()
 
@@ -367,7 +370,7 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
             plan, horizon = resolve_for(trainer, config, self.total_steps, len(trainer.optimizers))
             if self._resuming:
                 horizon = full_horizon(trainer, self.total_steps, len(trainer.optimizers))
-            asked = _ask(plan, horizon, view, trainer)
+            asked = fingerprint(plan, horizon, view, trainer)
             scheduler = build_plan(plan, optimizer, self._printer(trainer))
         except SchedulerConfigError as error:
             raise (error.within(prefix) if prefix else error) from None
@@ -572,20 +575,20 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
                 raise SchedulerConfigError(
                     "checkpoint", old, "this state of a schedule is damaged", "Resume from another checkpoint"
                 )
-            differences = _differences(old["asked"], driven.asked)
-            if differences and self.resume == "strict":
+            changes = differences(old["asked"], driven.asked)
+            if changes and self.resume == "strict":
                 raise SchedulerConfigError(
                     "resume",
                     "strict",
-                    "the checkpoint was written with another schedule: " + "; ".join(differences),
+                    "the checkpoint was written with another schedule: " + "; ".join(changes),
                     "Choose resume=keep (the old schedule, then its last value), stretch (the old one over the new "
                     "length) or restart (the new one from its beginning)",
                 )
             driven.old = old
-            changed = bool(differences) or old["active"] != old["asked"]
-            if changed and self.resume != "restart":
-                self._rebuild(trainer, driven, old, bool(differences))
-            elif not differences:
+            replaced = bool(changes) or old["active"] != old["asked"]
+            if replaced and self.resume != "restart":
+                self._rebuild(trainer, driven, old, bool(changes))
+            elif not changes:
                 driven.load(old)
             else:
                 driven.scheduler._cf_ignore_state = True
@@ -606,10 +609,12 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
         active = old["active"]
         asked_for = driven.plan.config.to_dict()
         config = {
-            k: asked_for.get(k) if isinstance(v, str) and v.startswith("<") and _named(asked_for.get(k)) == v else v
+            k: asked_for.get(k)
+            if isinstance(v, str) and v.startswith("<") and plain_function(asked_for.get(k)) == v
+            else v
             for k, v in active["config"].items()
         }
-        plan = resolve({**config, "verbose": driven.plan.config.verbose}, _horizon(active["horizon"]))
+        plan = resolve({**config, "verbose": driven.plan.config.verbose}, read_horizon(active["horizon"]))
         configs = trainer.strategy.lr_scheduler_configs
         position = next(i for i, c in enumerate(configs) if c.scheduler is driven.scheduler)
         for group, base in zip(driven.scheduler.optimizer.param_groups, active["base"], strict=False):
@@ -651,7 +656,7 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
         for driven in self._driven:
             if not self._resuming and whole is not None:
                 # What was not needed to build the schedule is needed to compare runs.
-                driven.asked["horizon"] = driven.active["horizon"] = _horizon_dict(whole)
+                driven.asked["horizon"] = driven.active["horizon"] = horizon_data(whole)
             if trainer.is_global_zero:
                 self._printer(trainer)(self._banner(trainer, driven, whole))
         self._saved = None
@@ -664,10 +669,8 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
             return
         for driven in self._driven:
             old = self._saved["schedules"].get(f"{driven.key}/{driven.plan.config.param}")
-            differences = (
-                ["other optimizers or parameters"] if old is None else _differences(old["asked"], driven.asked)
-            )
-            if not differences:
+            changes = ["other optimizers or parameters"] if old is None else differences(old["asked"], driven.asked)
+            if not changes:
                 driven.load(old)
             elif self.resume == "restart":
                 driven.scheduler._cf_ignore_state = True
@@ -675,7 +678,7 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
                 raise SchedulerConfigError(
                     "resume",
                     self.resume,
-                    "the checkpoint was written with another schedule: " + "; ".join(differences),
+                    "the checkpoint was written with another schedule: " + "; ".join(changes),
                     f"With {type(trainer.strategy).__name__}, choose resume=restart (the new one from its beginning)",
                 )
 
@@ -793,7 +796,7 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
         if loop._num_ready_batches_reached():
             self._epoch_ended(trainer)
         for driven in self._driven:
-            if driven.monitor is not None and _logged_on_step(loop._results, driven.monitor):
+            if driven.monitor is not None and logged_on_step(loop._results, driven.monitor):
                 self._new_value(trainer, driven)
         if self.decay_file is not None:
             self._watch_file(trainer, batch_idx)
@@ -814,12 +817,12 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
         loop = trainer.fit_loop.epoch_loop
         if loop._num_ready_batches_reached():
             self._epoch_ended(trainer)
-        names = _logged_names(loop._results)
+        names = logged_names(loop._results)
         for driven in self._driven:
             monitor = driven.monitor
             if monitor is None:
                 continue
-            if monitor in names and not _logged_on_step(loop._results, monitor):
+            if monitor in names and not logged_on_step(loop._results, monitor):
                 self._new_value(trainer, driven)
             elif monitor not in self._validation_names(trainer) and monitor not in names:
                 self._awaited.add(monitor)  # the module may log it in a hook that comes after this one
@@ -854,7 +857,7 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
 
     @staticmethod
     def _validation_names(trainer: Any) -> set[str]:
-        return _logged_names(trainer.fit_loop.epoch_loop.val_loop._results)
+        return logged_names(trainer.fit_loop.epoch_loop.val_loop._results)
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Give each new value of a monitored metric to its schedule, once."""
@@ -875,7 +878,7 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
     def _check_misspelt(self, trainer: Any, monitor: str, names: set[str]) -> None:
         if monitor in self._seen_monitor or not names:
             return
-        training = set() if trainer.sanity_checking else _logged_names(trainer.fit_loop.epoch_loop._results)
+        training = set() if trainer.sanity_checking else logged_names(trainer.fit_loop.epoch_loop._results)
         if monitor in training or monitor.startswith("train"):
             return
         bare = {name.lower().replace("/", "").replace("_", ""): name for name in names}
@@ -1067,104 +1070,6 @@ def _lightning_config(trainer: Any, plan: Plan, scheduler: Any) -> Any:
     )
 
 
-def _ask(plan: Plan, horizon: Horizon | None, optimizer: Any, trainer: Any) -> dict[str, Any]:
-    """What a schedule is built from, as plain data: two equal ones give the same rates."""
-    config = plan.config.to_dict()
-    for key in ("lr_lambda", "scale_fn"):
-        if key in config:
-            config[key] = _named(config[key])
-    groups = optimizer.param_groups
-    known = horizon
-    if known is None and epochs_of(trainer):
-        known = Horizon(epochs=epochs_of(trainer))
-    elif known is None and steps_of(trainer, 1):
-        known = Horizon(steps=steps_of(trainer, 1))
-    return {
-        "config": {k: v for k, v in config.items() if k not in ("_target_", "verbose")},
-        "interval": plan.interval,
-        "horizon": None if known is None else _horizon_dict(known),
-        "base": [float(group.get("initial_lr", group["lr"])) for group in groups],
-    }
-
-
-def _named(function: Any) -> Any:
-    """A Python callable cannot be compared across runs: its name stands for it."""
-    if isinstance(function, list):
-        return [_named(one) for one in function]
-    if function is None or isinstance(function, str):
-        return function
-    return f"<{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', type(function).__qualname__)}>"
-
-
-def _horizon_dict(horizon: Horizon) -> dict[str, Any]:
-    per_epoch = horizon.steps_per_epoch
-    return {
-        "epochs": horizon.epochs,
-        "steps_per_epoch": list(per_epoch) if isinstance(per_epoch, tuple) else per_epoch,
-        "steps": horizon.steps if horizon.epochs is None else None,
-    }
-
-
-def _horizon(data: dict[str, Any] | None) -> Horizon | None:
-    return None if data is None else Horizon(**data)
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """What differs between two schedules, in words."""
-    found = []
-    for key in {**old["config"], **new["config"]}:
-        before, after = old["config"].get(key, "-"), new["config"].get(key, "-")
-        if before != after:
-            found.append(f"{key} {before!r} -> {after!r}")
-    if _run_size(old) != _run_size(new):
-        found.append(f"run {_run_text(old['horizon'])} -> {_run_text(new['horizon'])}")
-    shared = list(zip(old["base"], new["base"], strict=False))
-    if any(a != b for a, b in shared):
-        found.append(f"base rate {old['base']} -> {new['base']}")
-    return found
-
-
-def _run_size(asked: dict[str, Any]) -> Any:
-    """The run's length as far as the schedule can feel it: one that counts epochs knows no batches."""
-    horizon = asked["horizon"]
-    if horizon is None or asked["interval"] == "step":
-        return horizon
-    total = Horizon(**horizon).total_epochs
-    return None if total is None else float(total)
-
-
-def _run_text(horizon: dict[str, Any] | None) -> str:
-    if horizon is None:
-        return "of unknown length"
-    if horizon["epochs"] is None:
-        return f"{horizon['steps']} steps"
-    per_epoch = horizon["steps_per_epoch"]
-    return f"{horizon['epochs']} epochs" + ("" if per_epoch is None else f" x {per_epoch} steps")
-
-
-def _logged_names(results: Any) -> set[str]:
-    """Names under which a loop has logged something, as callback_metrics spells them."""
-    names = set()
-    for metric in (results or {}).values():
-        meta = metric.meta
-        suffix = "" if meta.dataloader_idx is None else f"/dataloader_idx_{meta.dataloader_idx}"
-        names.add(f"{meta.name}{suffix}")
-        if meta.on_step and meta.on_epoch:
-            names |= {f"{meta.name}_step{suffix}", f"{meta.name}_epoch{suffix}"}
-    return names
-
-
-def _logged_on_step(results: Any, monitor: str) -> bool:
-    """Whether the metric gets a new value with every batch, and not only with every epoch."""
-    for metric in (results or {}).values():
-        meta = metric.meta
-        if (meta.name == monitor and meta.on_step and not meta.on_epoch) or (
-            f"{meta.name}_step" == monitor and meta.on_step and meta.on_epoch
-        ):
-            return bool(metric.update_called if hasattr(metric, "update_called") else True)
-    return False
-
-
 def lightning(scheduler: Any, optimizer: Optimizer, trainer: Any) -> dict[str, Any]:
     """What ``configure_optimizers`` returns for one optimizer and its schedule.
 
@@ -1187,7 +1092,7 @@ def lightning(scheduler: Any, optimizer: Optimizer, trainer: Any) -> dict[str, A
     view = optimizer if config.param == "lr" else views.ParamView(optimizer, config.param)
     check_optimizer(config, view)
     plan, horizon = resolve_for(trainer, config)
-    asked = _ask(plan, horizon, view, trainer)
+    asked = fingerprint(plan, horizon, view, trainer)
     built: Any = build_plan(plan, optimizer)
     built._cf_ticket = (plan, asked)
     if not any(isinstance(callback, LRSchedulerCallback) for callback in trainer.callbacks):

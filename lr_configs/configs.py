@@ -12,8 +12,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Optional, TypeVar
 
 from lr_configs.curves import WARMUP_SHAPES
 from lr_configs.errors import SchedulerConfigError, nearest
@@ -23,6 +22,15 @@ from lr_configs.horizon import Length
 _OUTER = ("interval", "frequency", "monitor", "param", "verbose", "last_epoch")
 
 Check = Callable[[Any, str], Any]
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+else:
+
+    def dataclass_transform(**_: Any) -> Any:
+        """For type checkers alone."""
+        return lambda function: function
+
+
 C = TypeVar("C", bound="SchedulerConfig")
 
 
@@ -214,8 +222,10 @@ def _fixed(value: Any, key: str) -> Any:
     return value
 
 
-# Generating methods for every class would double the time of `--cfg job`: repr and eq are written once.
-_data = partial(dataclass, kw_only=True, repr=False, eq=False, match_args=False)
+@dataclass_transform(kw_only_default=True, field_specifiers=(field,))
+def _data(cls: type[C]) -> type[C]:
+    # Generating methods for every class would double the time of `--cfg job`: repr and eq are written once.
+    return dataclass(kw_only=True, repr=False, eq=False, match_args=False)(cls)
 
 
 @_data
@@ -240,6 +250,9 @@ class SchedulerConfig:
     Raises:
         SchedulerConfigError: on construction, naming key, value, rule and remedy.
     """
+
+    if TYPE_CHECKING:
+        __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
     _target_: str = _field("lr_configs.scheduler", _fixed)
     name: str = _field("", _fixed)
@@ -307,6 +320,7 @@ def _own_keys_first(cls: type[C]) -> type[C]:
     return cls
 
 
+@dataclass_transform(kw_only_default=True, field_specifiers=(field,))
 def schedule(name: str) -> Callable[[type[C]], type[C]]:
     """Make a class the config of the schedule `name`."""
 

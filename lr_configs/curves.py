@@ -24,7 +24,7 @@ _HALF_PI = math.pi / 2
 
 def _power(base: float, exponent: float) -> float:
     try:
-        return base**exponent
+        return float(base**exponent)
     except OverflowError:
         return math.inf
 

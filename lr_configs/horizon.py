@@ -174,15 +174,15 @@ class Horizon:
         """Updates made when `epochs` have passed; past the last listed epoch it repeats."""
         per_epoch = self.steps_per_epoch
         if not isinstance(per_epoch, tuple):
-            return epochs * per_epoch  # type: ignore[operator]
+            return epochs * Fraction(per_epoch)
         whole = min(int(epochs), len(per_epoch) - 1)
         done = self._ends[whole - 1] if whole else 0
-        return done + (epochs - whole) * per_epoch[whole]
+        return done + (epochs - whole) * Fraction(per_epoch[whole])
 
     def _epochs_at(self, steps: Fraction) -> Fraction:
         per_epoch = self.steps_per_epoch
         if not isinstance(per_epoch, tuple):
-            return steps / Fraction(per_epoch)  # type: ignore[arg-type]
+            return Fraction(steps / Fraction(per_epoch))
         whole = sum(end <= steps for end in self._ends[:-1])
         done = self._ends[whole - 1] if whole else 0
         return whole + (steps - done) / Fraction(per_epoch[whole])

@@ -223,7 +223,7 @@ def _check_growth(key: str, gamma: float, times: int | None) -> None:
 
 def gamma_is_finite(gamma: float, times: int) -> bool:
     """Whether ``gamma ** times`` fits a float with room for the base rate."""
-    return curves.scalar.power(float(gamma), times) < 1e300
+    return bool(curves.scalar.power(float(gamma), times) < 1e300)
 
 
 def _resolve_sequence(

@@ -55,13 +55,13 @@ def _updates(trainer: Any, batches: int, epochs: int | None) -> int | list[int]:
 
 def epochs_of(trainer: Any) -> int | None:
     """Epochs that the trainer is limited to, or None."""
-    epochs = trainer.fit_loop.max_epochs if trainer.fit_loop.max_epochs is not None else trainer.max_epochs
-    return epochs if epochs is not None and epochs > 0 else None
+    epochs: int | None = trainer.fit_loop.max_epochs if trainer.fit_loop.max_epochs is not None else trainer.max_epochs
+    return int(epochs) if epochs is not None and epochs > 0 else None
 
 
 def steps_of(trainer: Any, optimizers: int) -> int | None:
     """Updates of each optimizer that the trainer is limited to, or None."""
-    steps = trainer.max_steps
+    steps: int | None = trainer.max_steps
     if steps is None or steps <= 0:
         return None
     # In manual optimization Lightning counts the steps of all optimizers together.

@@ -221,7 +221,7 @@ def test_a_wheel_away_from_the_checkout(tmp_path: Path) -> None:
         capture_output=True,
     )
     folder = app(tmp_path / "app", {"config.yaml": "defaults: [{scheduler: cosine}]\n"})
-    heavy = [p for p in sys.path if p.endswith("site-packages")][0]
+    heavy = next(p for p in sys.path if p.endswith("site-packages"))
     # -I keeps this checkout out; the installed wheel comes first
     code = (
         f"import sys; sys.path[:0] = [{str(site)!r}, {heavy!r}]; sys.argv = ['app.py', 'scheduler=step']; "

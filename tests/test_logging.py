@@ -128,7 +128,7 @@ def test_decay_now_from_outside(tmp_path: Path) -> None:
 
 def test_decay_now_refuses_nonsense() -> None:
     callback = LRSchedulerCallback("none")
-    with pytest.raises(SchedulerConfigError, match="shape='lin'.*did you mean 'linear'"):
+    with pytest.raises(SchedulerConfigError, match=r"shape='lin'.*did you mean 'linear'"):
         callback.decay_now(shape="lin")
     with pytest.raises(SchedulerConfigError, match="over='5min'"):
         callback.decay_now(over="5min")

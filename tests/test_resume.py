@@ -174,7 +174,7 @@ def test_restart_begins_anew(halfway: str) -> None:
 def test_a_checkpoint_written_without_the_callback(tmp_path: Path) -> None:
     fit(None, Tiny(), ModelCheckpoint(tmp_path, save_last=True), max_epochs=2)
     ckpt = str(tmp_path / "last.ckpt")
-    with pytest.raises(SchedulerConfigError, match="step 10.*written without LRSchedulerCallback"):
+    with pytest.raises(SchedulerConfigError, match=r"step 10.*written without LRSchedulerCallback"):
         fit(LRSchedulerCallback(NODE), ckpt=ckpt, max_epochs=4)
     whole = curve(NODE, base_lr=0.1, horizon=Horizon(steps=20))
     kept = fit(LRSchedulerCallback(NODE, resume="keep"), ckpt=ckpt, max_epochs=4).rates

@@ -35,7 +35,7 @@ class LrConfigsSearchPath(SearchPathPlugin):
         """Hydra's hook."""
         search_path.append(provider="lr_configs", path="lr-configs://")
         if isinstance(getattr(search_path, "config_search_path", None), list):
-            search_path.config_search_path = _OursLast(search_path.config_search_path)
+            search_path.config_search_path = _OursLast(search_path.config_search_path)  # type: ignore[attr-defined]
 
 
 class LrConfigsSource(ConfigSource):
