@@ -75,6 +75,7 @@ class _Driven:
         self.values = 0  # of the metric
         self.monitor: str | None = plan.config.monitor if plan.config.metric_driven else None
         self.module_steps = False
+        self.replaced = False
         self.fresh: dict[str, Any] | None = None
         self.active = copy.deepcopy(asked)
         self.old: dict[str, Any] | None = None
@@ -82,7 +83,7 @@ class _Driven:
     def tick(self) -> None:
         """One more interval has passed."""
         self.ticks += 1
-        if self.ticks % self.plan.frequency or self.module_steps:
+        if self.ticks % self.plan.frequency or self.module_steps or self.replaced:
             return
         scheduler = self.scheduler
         if not scheduler.decaying:
@@ -93,7 +94,7 @@ class _Driven:
     def react(self, value: float) -> None:
         """The metric has a new value."""
         self.values += 1
-        if self.values % self.plan.frequency == 0:
+        if self.values % self.plan.frequency == 0 and not self.replaced:
             self.scheduler.react(value)
 
     def state(self) -> dict[str, Any]:
@@ -779,6 +780,8 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Log the rates that this batch is trained with."""
+        if batch_idx == 0:
+            self._check_still_ours(trainer)
         if self.log and trainer._logger_connector.should_update_logs:
             values = self._held(trainer, pl_module)
             step = trainer.fit_loop.epoch_loop._batches_that_stepped
@@ -789,6 +792,16 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
                 if name.startswith("lr/"):
                     shown = "lr" if name.endswith("/0") and len(trainer.optimizers) == 1 else name
                     pl_module.log(shown, value, prog_bar=True, logger=False, rank_zero_only=True)
+
+    def _check_still_ours(self, trainer: Any) -> None:
+        """Another callback may have put a scheduler in the place of ours, as StochasticWeightAveraging does."""
+        present = {id(config.scheduler) for config in trainer.strategy.lr_scheduler_configs}
+        for driven in self._driven:
+            if id(driven.scheduler) not in present and not driven.replaced:
+                driven.replaced = True
+                self._printer(trainer)(
+                    f"{driven.plan.config.name}: replaced by another scheduler, and at rest from here on"
+                )
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """End the epoch of the schedules that advance by epochs, take metrics of the step, watch for the file."""

@@ -321,9 +321,12 @@ class ClosedForm:
         before = self._cf_settle()
         self._cf_place(t)
         self._cf_last = None
-        if self._cf_decay is None:  # otherwise the curve was left for good
-            self._cf_write(self._cf_terms(self._cf_position()), before)
-            self._cf_settle_mode()
+        if self._cf_decay is not None:
+            return  # the curve was left for good
+        terms = self._cf_terms(self._cf_position())
+        if terms != self._cf_terms_now or self._cf_new:  # where nothing moves, nothing is written
+            self._cf_write(terms, before)
+        self._cf_settle_mode()
 
     def _cf_place(self, t: int) -> None:
         self.last_epoch = t

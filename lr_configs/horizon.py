@@ -92,7 +92,7 @@ def _positive(value: Any, key: str) -> None:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Horizon:
     """The size of a run, in optimizer updates as this run makes them.
 

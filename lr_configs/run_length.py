@@ -43,8 +43,13 @@ def accumulation(trainer: Any, epoch: int) -> int:
     return int(trainer.accumulate_grad_batches)
 
 
+def _automatic(trainer: Any) -> bool:
+    module = trainer.lightning_module
+    return module is None or bool(module.automatic_optimization)
+
+
 def _updates(trainer: Any, batches: int, epochs: int | None) -> int | list[int]:
-    if not trainer.lightning_module.automatic_optimization:
+    if not _automatic(trainer):
         return batches  # one update of every optimizer per batch, which only the module can change
     varies = any(hasattr(callback, "get_accumulate_grad_batches") for callback in trainer.callbacks)
     if varies:
@@ -65,7 +70,7 @@ def steps_of(trainer: Any, optimizers: int) -> int | None:
     if steps is None or steps <= 0:
         return None
     # In manual optimization Lightning counts the steps of all optimizers together.
-    return steps if trainer.lightning_module.automatic_optimization else max(steps // max(optimizers, 1), 1)
+    return steps if _automatic(trainer) else max(steps // max(optimizers, 1), 1)
 
 
 def full_horizon(trainer: Any, total_steps: int | None, optimizers: int = 1) -> Horizon | None:

@@ -668,3 +668,21 @@ def test_an_exception_in_training_leaves_no_hook() -> None:
     np.testing.assert_allclose(again.rates, 0.1 * 0.5 ** np.arange(15))
     optimizer.step()
     assert optimizer.param_groups[0]["lr"] == rate
+
+
+@pytest.mark.filterwarnings("ignore:SWA is currently only supported")
+def test_stochastic_weight_averaging_takes_over(capsys: pytest.CaptureFixture[str]) -> None:
+    swa = pl.callbacks.StochasticWeightAveraging(swa_lrs=0.02, swa_epoch_start=3, annealing_epochs=1)
+    module = fit(LRSchedulerCallback({"name": "exponential", "gamma": 0.5}), Tiny(), swa, max_epochs=6)
+    np.testing.assert_allclose(module.rates[:15], np.repeat([0.1, 0.05, 0.025], 5))
+    assert set(module.rates[20:]) == {0.02}
+    assert "exponential: replaced by another scheduler" in capsys.readouterr().out
+
+
+def test_the_helper_outside_of_a_fit() -> None:
+    opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    made = lr_configs.lightning("cosine", opt, trainer(max_epochs=7))
+    assert made["optimizer"] is opt
+    assert made["lr_scheduler"]["interval"] == "epoch"
+    assert made["lr_scheduler"]["frequency"] == 1
+    assert made["lr_scheduler"]["scheduler"].T_max == 7

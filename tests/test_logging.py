@@ -99,6 +99,16 @@ def test_beside_the_learning_rate_monitor(tmp_path: Path) -> None:
     assert len(ours) == 15
 
 
+def test_the_learning_rate_monitor_sees_every_parameter() -> None:
+    logger = Memory()
+    callback = LRSchedulerCallback([STEP, {**STEP, "param": "weight_decay"}])
+    module = Tiny(groups=2, weight_decay=0.5)
+    trainer(callback, LearningRateMonitor(), logger=logger, log_every_n_steps=1).fit(module, loader(), loader(2))
+    keys = {k for _, row in logger.rows for k in row}
+    assert {"lr-SGD/pg1", "lr-SGD/pg2", "weight_decay/pg1", "weight_decay/pg2"} <= keys
+    np.testing.assert_allclose(logger.column("weight_decay/pg1"), 0.5 * 0.9 ** np.arange(15))
+
+
 def test_the_progress_bar_shows_the_rate() -> None:
     run = trainer(LRSchedulerCallback(STEP, progress_bar=True))
     run.fit(Tiny(), loader(), loader(2))

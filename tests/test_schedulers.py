@@ -435,6 +435,17 @@ def test_a_hand_edit_survives_steps_that_change_nothing() -> None:
     assert rates(opt) == [0.02]
 
 
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_hand_edit_at_the_end_of_a_schedule_stays(verbose: bool) -> None:
+    opt = optimizer()
+    schedule = build({"name": "polynomial", "total_iters": 3, "verbose": verbose}, opt)
+    advance(opt, schedule, 5)
+    assert rates(opt) == [0.0]
+    opt.param_groups[0]["lr"] = 0.01
+    advance(opt, schedule, 5)
+    assert rates(opt) == [0.01]
+
+
 @pytest.mark.parametrize("shape", [(), (1,)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
 def test_tensor_rates_are_updated_in_place(shape: tuple[int, ...], dtype: Any) -> None:
