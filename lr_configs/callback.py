@@ -232,7 +232,9 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
         optimizers = trainer.optimizers
         self._driven = self._adopted(trainer)
         self._check_strategy(trainer)
-        existing = [c for c in trainer.strategy.lr_scheduler_configs if not hasattr(c.scheduler, "_cf_ticket")]
+        existing = [
+            c for c in trainer.strategy.lr_scheduler_configs if getattr(c.scheduler, "_cf_ticket", None) is None
+        ]
         attach = bool(self._asked)
         if self._asked and existing:
             attach = self._on_existing(trainer, existing)
@@ -586,13 +588,13 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
                     "length) or restart (the new one from its beginning)",
                 )
             driven.old = old
-            replaced = bool(changes) or old["active"] != old["asked"]
-            if replaced and self.resume != "restart":
-                self._rebuild(trainer, driven, old, bool(changes))
-            elif not changes:
-                driven.load(old)
-            else:
+            if changes and self.resume == "restart":
                 driven.scheduler._cf_ignore_state = True
+            elif changes or old["active"] != old["asked"]:
+                # Also where nothing has changed since: a requeued job goes on with what it had.
+                self._rebuild(trainer, driven, old, bool(changes))
+            else:
+                driven.load(old)
 
     def _resume_foreign(self) -> None:
         """A checkpoint without state of ours."""

@@ -239,6 +239,17 @@ def test_a_module_with_a_scheduler_is_an_error_that_names_both() -> None:
     np.testing.assert_allclose(replaced.rates, expected("cosine", Horizon(epochs=3, steps_per_epoch=5)))
 
 
+def test_one_of_our_own_schedulers_counts_as_the_modules() -> None:
+    class Built(Tiny):
+        def configure_optimizers(self) -> Any:
+            optimizer = super().configure_optimizers()
+            return [optimizer], [lr_configs.build({"name": "step", "step_size": 1, "gamma": 0.5}, optimizer)]
+
+    with pytest.raises(SchedulerConfigError, match="returns a StepLR already"):
+        fit(LRSchedulerCallback("cosine"), Built())
+    np.testing.assert_allclose(fit(None, Built()).rates, np.repeat([0.1, 0.05, 0.025], 5))
+
+
 def test_replacing_a_one_cycle_restores_the_rate() -> None:
     class Cycle(Tiny):
         def configure_optimizers(self) -> Any:
