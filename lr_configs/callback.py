@@ -396,6 +396,9 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
             if ticket is None:
                 continue
             plan, asked = ticket
+            whole = full_horizon(trainer, self.total_steps, len(trainer.optimizers)) if self._resuming else None
+            if whole is not None:
+                asked["horizon"] = horizon_data(whole)
             real = getattr(config.scheduler.optimizer, "real", config.scheduler.optimizer)
             number = next(i for i, o in enumerate(trainer.optimizers) if o is real)
             driven = _Driven(str(number), number, real, plan, config.scheduler, asked)
@@ -439,7 +442,8 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
                 return
             bar = trainer.progress_bar_callback
             # A bar that is not drawn yet, or no more, swallows what it should print.
-            if getattr(bar, "_train_progress_bar", None) is not None or getattr(bar, "progress", None) is not None:
+            drawn = getattr(bar, "_train_progress_bar", None)
+            if (drawn is not None and not drawn.disable) or getattr(bar, "progress", None) is not None:
                 bar.print(line)
                 return
             print(line)  # noqa: T201 - what `verbose` is for
@@ -483,23 +487,27 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
                 )
 
     def _detach(self) -> None:
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks = []
+        self._let_go()
         for driven in self._driven:
             driven.scheduler._cf_print = None
-            driven.scheduler._cf_listener = None
         self._driven = []
 
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Let go of the optimizers' hooks."""
         if stage == "fit":
             self._report_skipped(trainer)
-            for hook in self._hooks:
-                hook.remove()
-            self._hooks = []
-            for driven in self._driven:
-                driven.scheduler._cf_listener = None
+            self._let_go()
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Let go of the optimizers' hooks."""
+        self._let_go()
+
+    def _let_go(self) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+        for driven in self._driven:
+            driven.scheduler._cf_listener = None
 
     def _warn_compiled(self, optimizers: list[Any]) -> None:
         for optimizer in optimizers:
@@ -996,10 +1004,14 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
         horizon = full_horizon(trainer, self.total_steps, len(trainer.optimizers))
         clock = Clock("step", 1, horizon)
         for driven in self._driven:
-            if driven.scheduler.decaying:
+            if driven.scheduler.decaying or driven.plan.config.param != "lr":
                 continue
             done = driven.updates
-            steps = clock.steps(over, "over", min(done, clock.total or done), clock.total)
+            try:
+                steps = clock.steps(over, "over", min(done, clock.total or done), clock.total)
+            except SchedulerConfigError as error:
+                self._printer(trainer)(f"no early ending: {error}")  # a run is not lost over it
+                return
             scheduler = driven.scheduler
             rates = [float(group["lr"]) for group in scheduler.optimizer.param_groups]
             last = None if horizon is None or driven.monitor else self._last_step(driven, horizon)
@@ -1089,7 +1101,8 @@ def lightning(scheduler: Any, optimizer: Optimizer, trainer: Any) -> dict[str, A
     """What ``configure_optimizers`` returns for one optimizer and its schedule.
 
     The run's length comes from the trainer, and a callback that drives the schedule joins it, so that everything
-    holds that :class:`LRSchedulerCallback` does.
+    holds that :class:`LRSchedulerCallback` does. An ``LRSchedulerCallback`` without a scheduler among the trainer's
+    callbacks, with a `resume` policy or logging of the user's choice, does that instead.
 
     Args:
         scheduler: a composed node, a dict, a config object, or the name of a schedule.

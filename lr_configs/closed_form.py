@@ -238,9 +238,18 @@ class ClosedForm:
                 else:
                     self._cf_written(terms)
                     return
-            elif L is None or L.__class__ is float:
-                c0, c = (0.0, 0.0) if L is None else (g0 * L, g * L)  # type: ignore[operator]
+            elif L is None:
                 for group, d in zip(groups, D):  # noqa: B905 - the length was compared above
+                    if group["lr"] != f0 * d:
+                        self._cf_put_back(now, group)  # type: ignore[arg-type]
+                        break
+                    group["lr"] = f * d
+                else:
+                    self._cf_written(terms)
+                    return
+            elif L.__class__ is float:
+                c0, c = g0 * L, g * L  # type: ignore[operator]
+                for group, d in zip(groups, D):  # noqa: B905
                     if group["lr"] != f0 * d + c0:
                         self._cf_put_back(now, group)  # type: ignore[arg-type]
                         break

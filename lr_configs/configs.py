@@ -372,7 +372,7 @@ class StepLRConfig(SchedulerConfig):
     200
     """
 
-    step_size: Any = length("30%")
+    step_size: Any = length("40%")
     gamma: float = number(0.1, 0)
 
 
@@ -385,7 +385,7 @@ class MultiStepLRConfig(SchedulerConfig):
         gamma: multiplied in at every milestone.
     """
 
-    milestones: Any = lengths(["50%", "75%"])
+    milestones: Any = lengths(["60%", "80%"])
     gamma: float = number(0.1, 0)
 
 

@@ -142,3 +142,18 @@ def test_decay_now_refuses_nonsense() -> None:
         callback.decay_now(shape="lin")
     with pytest.raises(SchedulerConfigError, match="over='5min'"):
         callback.decay_now(over="5min")
+
+
+def test_an_early_ending_that_cannot_be_costs_no_run(capsys: pytest.CaptureFixture[str]) -> None:
+    callback = LRSchedulerCallback({"name": "exponential", "interval": "step"})
+
+    class Asks(Tiny):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            if len(self.rates) == 3:
+                callback.decay_now(over="1%")  # of 15 updates
+            return super().training_step(batch, batch_idx)
+
+    module = Asks()
+    trainer(callback).fit(module, loader(), loader(2))
+    assert len(module.rates) == 15
+    assert "no early ending: over='1%': this is 0.15 of a scheduler step" in capsys.readouterr().out

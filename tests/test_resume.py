@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from lightning_helpers import Tiny, fit, loader, trainer
+from lightning_helpers import Tiny, fit
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, curve
@@ -315,16 +315,18 @@ if __name__ == "__main__":
     np.testing.assert_allclose(rest, whole[step:], rtol=1e-15)
 
 
-def test_the_helper_resumes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("node", [NODE, {"name": "exponential", "interval": "step"}, {"name": "step", "step_size": 1}])
+def test_the_helper_resumes(node: Any, tmp_path: Path) -> None:
     import lr_configs
 
     class Helped(Tiny):
         def configure_optimizers(self) -> Any:
-            return lr_configs.lightning(NODE, super().configure_optimizers(), self.trainer)
+            return lr_configs.lightning(node, super().configure_optimizers(), self.trainer)
 
     save = ModelCheckpoint(tmp_path, every_n_train_steps=7, save_top_k=-1, filename="{step}")
     whole = fit(None, Helped(), save).rates
     assert fit(None, Helped(), ckpt=str(tmp_path / "step=7.ckpt")).rates == whole[7:]
     with pytest.raises(SchedulerConfigError, match="run 3 epochs x 5 steps -> 6 epochs"):
-        run = trainer(max_epochs=6)
-        run.fit(Helped(), loader(), loader(2), ckpt_path=str(tmp_path / "step=7.ckpt"))
+        fit(None, Helped(), ckpt=str(tmp_path / "step=7.ckpt"), max_epochs=6)
+    policy = LRSchedulerCallback(resume="keep")
+    assert len(fit(policy, Helped(), ckpt=str(tmp_path / "step=7.ckpt"), max_epochs=6).rates) == 23
