@@ -13,7 +13,7 @@ import math
 import sys
 import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +65,17 @@ class _Driven:
     """One schedule at work: its scheduler, and how far its clock is."""
 
     def __init__(
-        self, key: str, number: int, optimizer: Any, plan: Plan, scheduler: Any, asked: dict[str, Any]
+        self,
+        key: str,
+        number: int,
+        optimizer: Any,
+        plan: Plan,
+        scheduler: Any,
+        asked: dict[str, Any],
+        records: list[Any],
+        tell: Callable[[str], None],
     ) -> None:
+        self.records, self.tell = records, tell  # Lightning's own list of schedulers
         self.key, self.number, self.optimizer = key, number, optimizer
         self.plan, self.scheduler, self.asked = plan, scheduler, asked
         self.ticks = 0  # updates or epochs, whatever the interval is
@@ -83,7 +92,7 @@ class _Driven:
     def tick(self) -> None:
         """One more interval has passed."""
         self.ticks += 1
-        if self.ticks % self.plan.frequency or self.module_steps or self.replaced:
+        if self.ticks % self.plan.frequency or self.module_steps or self._replaced():
             return
         scheduler = self.scheduler
         if not scheduler.decaying:
@@ -91,10 +100,20 @@ class _Driven:
             scheduler.step()
             scheduler._cf_driven = False
 
+    def _replaced(self) -> bool:
+        """Whether another callback put its scheduler in the place of ours, as StochasticWeightAveraging does."""
+        for record in self.records:
+            if record.scheduler is self.scheduler:
+                return False
+        if not self.replaced:
+            self.replaced = True
+            self.tell(f"{self.plan.config.name}: replaced by another scheduler, and at rest from here on")
+        return True
+
     def react(self, value: float) -> None:
         """The metric has a new value."""
         self.values += 1
-        if self.values % self.plan.frequency == 0 and not self.replaced:
+        if self.values % self.plan.frequency == 0 and not self._replaced():
             self.scheduler.react(value)
 
     def state(self) -> dict[str, Any]:
@@ -222,12 +241,21 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
         self._warned_rate = False
         self._file_seen = False
 
+    # Lightning enters a profiler for every hook of every batch that is callable, used or not.
+    on_before_zero_grad = None
+    on_before_backward = None
+    on_after_backward = None
+    on_before_optimizer_step = None
+
     # ------------------------------------------------------------------------------------ attaching
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         """Build the schedules and hand them to the strategy, which saves and restores them."""
         self._detach()
         self._reset()
+        self.__dict__.pop("on_train_batch_start", None)
+        if not self.log and not self.progress_bar:
+            self.__dict__["on_train_batch_start"] = None
         self._saved_from(trainer)
         optimizers = trainer.optimizers
         self._driven = self._adopted(trainer)
@@ -382,7 +410,16 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
     def _hand_over(
         self, trainer: Any, number: int, plan: Plan, scheduler: Any, asked: dict[str, Any], key: str | None
     ) -> None:
-        driven = _Driven(key or str(number), number, trainer.optimizers[number], plan, scheduler, asked)
+        driven = _Driven(
+            key or str(number),
+            number,
+            trainer.optimizers[number],
+            plan,
+            scheduler,
+            asked,
+            trainer.strategy.lr_scheduler_configs,
+            self._printer(trainer),
+        )
         driven.optimizer._opt_called = True  # the order of the calls is the callback's affair
         driven.fresh = scheduler.state_dict()
         trainer.strategy.lr_scheduler_configs.append(_lightning_config(trainer, plan, scheduler))
@@ -401,7 +438,8 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
                 asked["horizon"] = horizon_data(whole)
             real = getattr(config.scheduler.optimizer, "real", config.scheduler.optimizer)
             number = next(i for i, o in enumerate(trainer.optimizers) if o is real)
-            driven = _Driven(str(number), number, real, plan, config.scheduler, asked)
+            records = trainer.strategy.lr_scheduler_configs
+            driven = _Driven(str(number), number, real, plan, config.scheduler, asked, records, self._printer(trainer))
             driven.fresh = config.scheduler.state_dict()
             config.frequency = Frequency(plan.frequency)
             config.scheduler._cf_print = self._printer(trainer)
@@ -790,8 +828,6 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Log the rates that this batch is trained with."""
-        if batch_idx == 0:
-            self._check_still_ours(trainer)
         if self.log and trainer._logger_connector.should_update_logs:
             values = self._held(trainer, pl_module)
             step = trainer.fit_loop.epoch_loop._batches_that_stepped
@@ -802,16 +838,6 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
                 if name.startswith("lr/"):
                     shown = "lr" if name.endswith("/0") and len(trainer.optimizers) == 1 else name
                     pl_module.log(shown, value, prog_bar=True, logger=False, rank_zero_only=True)
-
-    def _check_still_ours(self, trainer: Any) -> None:
-        """Another callback may have put a scheduler in the place of ours, as StochasticWeightAveraging does."""
-        present = {id(config.scheduler) for config in trainer.strategy.lr_scheduler_configs}
-        for driven in self._driven:
-            if id(driven.scheduler) not in present and not driven.replaced:
-                driven.replaced = True
-                self._printer(trainer)(
-                    f"{driven.plan.config.name}: replaced by another scheduler, and at rest from here on"
-                )
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """End the epoch of the schedules that advance by epochs, take metrics of the step, watch for the file."""
