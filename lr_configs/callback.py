@@ -864,7 +864,9 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """End the epoch where its last batch was skipped; take metrics of the epoch."""
         loop = trainer.fit_loop.epoch_loop
-        if loop._num_ready_batches_reached():
+        # A run that stops within an epoch may go on with it from a checkpoint.
+        within = trainer.should_stop or 0 < trainer.max_steps <= trainer.global_step
+        if loop._num_ready_batches_reached() or not within:
             self._epoch_ended(trainer)
         names = logged_names(loop._results)
         for driven in self._driven:

@@ -105,6 +105,19 @@ def test_resuming_from_a_checkpoint_written_at_validation(case: str, interval: A
 NODE = {"name": "cosine", "interval": "step"}
 
 
+def test_a_run_that_stops_within_an_epoch_goes_on_with_it(tmp_path: Path) -> None:
+    class Stop(pl.Callback):
+        def on_train_batch_end(self, trainer: Any, *args: Any) -> None:
+            trainer.should_stop = trainer.global_step == 7
+
+    node = {"name": "exponential", "gamma": 0.5, "interval": "epoch"}
+    save = ModelCheckpoint(tmp_path, every_n_train_steps=1, save_last=True)
+    first = fit(LRSchedulerCallback(node), Tiny(), Stop(), save).rates
+    assert len(first) == 7
+    rest = fit(LRSchedulerCallback(node), ckpt=str(tmp_path / "last.ckpt")).rates
+    np.testing.assert_allclose([*first, *rest], np.repeat([0.1, 0.05, 0.025], 5))
+
+
 @pytest.fixture
 def halfway(tmp_path: Path) -> str:
     """A checkpoint at update 10 of 10."""
