@@ -23,6 +23,19 @@ class _Composite(ClosedForm):
     _cf_cycles_momentum = False
     _cf_foreign = False  # a stage is not ours: torch's own stepping then
 
+    @property
+    def _step_count(self) -> int:  # type: ignore[override]
+        # torch's composites have no such attribute, and their state no such key.
+        return self._cf_steps
+
+    @_step_count.setter
+    def _step_count(self, value: int) -> None:
+        self._cf_steps = value
+
+    def _cf_check_order(self) -> None:
+        if getattr(self.optimizer.step, "_wrapped_by_lr_sched", False):
+            super()._cf_check_order()
+
     def _cf_take_stages(self) -> None:
         """Make the stages functions of the step; what they did to the rates while built is undone."""
         for stage in self._schedulers:
@@ -129,6 +142,15 @@ class _Composite(ClosedForm):
         super().load_state_dict(state_dict)
 
 
+def _check_same_optimizer(composite: Any, schedulers: Sequence[Any], optimizer: Any) -> None:
+    for stage in schedulers:
+        if stage.optimizer is not optimizer:
+            raise ValueError(
+                f"{type(composite).__name__} expects all schedulers to belong to the same optimizer, but "
+                f"{type(stage).__name__} has another one"
+            )
+
+
 def _ours(schedulers: Sequence[Any]) -> bool:
     return all(isinstance(s, ClosedForm) and not s._cf_overridden for s in schedulers) and not any(
         isinstance(s, _Composite) and s._cf_foreign for s in schedulers
@@ -160,12 +182,7 @@ class SequentialLR(_Composite, lr_scheduler.SequentialLR):
         metric = [s for s in schedulers if isinstance(s, ReduceLROnPlateau)]
         if metric and not self._cf_configured:
             lr_scheduler.SequentialLR(optimizer, schedulers, milestones)  # torch's own refusal
-        for stage in schedulers:
-            if stage.optimizer is not optimizer:
-                raise ValueError(
-                    f"{type(self).__name__} expects all schedulers to belong to the same optimizer, but "
-                    f"{type(stage).__name__} has another one"
-                )
+        _check_same_optimizer(self, schedulers, optimizer)
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
                 "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
@@ -188,15 +205,6 @@ class SequentialLR(_Composite, lr_scheduler.SequentialLR):
         if not self._cf_member:
             self._cf_start()
 
-    @property
-    def _step_count(self) -> int:  # type: ignore[override]
-        # torch's composites have no such attribute, and their state no such key.
-        return self._cf_steps
-
-    @_step_count.setter
-    def _step_count(self, value: int) -> None:
-        self._cf_steps = value
-
     def _cf_stage(self, t: float) -> tuple[Any, float]:
         i = bisect_right(self._milestones, t)
         return self._schedulers[i], t - self._milestones[i - 1] if i else t
@@ -204,10 +212,6 @@ class SequentialLR(_Composite, lr_scheduler.SequentialLR):
     def _cf_curve(self, t: float) -> Terms:
         i = bisect_right(self._milestones, t)
         return self._schedulers[i]._cf_terms(t - self._milestones[i - 1] if i else t)  # type: ignore[no-any-return]
-
-    def _cf_check_order(self) -> None:
-        if getattr(self.optimizer.step, "_wrapped_by_lr_sched", False):
-            super()._cf_check_order()
 
     def _cf_momentum(self, t: float) -> None:
         stage, own = self._cf_stage(t)
@@ -264,12 +268,7 @@ class ChainedScheduler(_Composite, lr_scheduler.ChainedScheduler):
         if metric and not self._cf_configured:
             lr_scheduler.ChainedScheduler(schedulers, optimizer)  # torch's own refusal
         optimizer = optimizer or schedulers[0].optimizer
-        for stage in schedulers:
-            if stage.optimizer is not optimizer:
-                raise ValueError(
-                    f"{type(self).__name__} expects all schedulers to belong to the same optimizer, but "
-                    f"{type(stage).__name__} has another one"
-                )
+        _check_same_optimizer(self, schedulers, optimizer)
         self._schedulers = list(schedulers)
         self.optimizer = optimizer
         self._cf_take_stages()
@@ -299,14 +298,6 @@ class ChainedScheduler(_Composite, lr_scheduler.ChainedScheduler):
     def last_epoch(self, value: int) -> None:
         self._cf_t = value
 
-    @property
-    def _step_count(self) -> int:  # type: ignore[override]
-        return self._cf_steps
-
-    @_step_count.setter
-    def _step_count(self, value: int) -> None:
-        self._cf_steps = value
-
     def _cf_curve(self, t: float) -> Terms:
         terms: Terms | None = None
         for stage, offset in zip(self._schedulers, self._cf_offsets):  # noqa: B905 - made together
@@ -320,10 +311,6 @@ class ChainedScheduler(_Composite, lr_scheduler.ChainedScheduler):
                 terms = _merge(terms, other, self._cf_own)
         assert terms is not None
         return terms
-
-    def _cf_check_order(self) -> None:
-        if getattr(self.optimizer.step, "_wrapped_by_lr_sched", False):
-            super()._cf_check_order()
 
     def _cf_momentum(self, t: float) -> None:
         for stage, offset in zip(self._schedulers, self._cf_offsets, strict=True):
