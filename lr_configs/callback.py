@@ -240,6 +240,7 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
         self._validated = False
         self._warned_rate = False
         self._file_seen = False
+        self._logged = None  # another fit may have other optimizers
 
     # Lightning enters a profiler for every hook of every batch that is callable, used or not.
     on_before_zero_grad = None

@@ -80,6 +80,14 @@ def test_names_of_groups_optimizers_and_parameters() -> None:
     assert {k for _, row in logger.rows for k in row if k.startswith("lr/")} == {"lr/generator/0", "lr/SGD-1/0"}
 
 
+def test_another_fit_has_names_of_its_own() -> None:
+    callback = LRSchedulerCallback("none", log=True)
+    for cls in (torch.optim.SGD, torch.optim.AdamW):
+        logger = Memory()
+        trainer(callback, logger=logger, log_every_n_steps=1).fit(Tiny(cls=cls), loader(), loader(2))
+        assert logger.column(f"lr/{cls.__name__}/0") == [0.1] * 15
+
+
 def test_tensor_rates_are_logged_as_floats() -> None:
     logger = Memory()
     callback = LRSchedulerCallback("none", log=True, tensor_lr=True)
