@@ -174,8 +174,6 @@ def _adopt(stage: Any, optimizer: Any) -> None:
 def _translated(error: Exception, plan: Plan) -> SchedulerConfigError:
     prefix = f"{plan.key}." if plan.key else ""
     text = str(error.args[0]).splitlines()[0] if error.args else str(error)
-    if "momentum" in text:
-        return _no_momentum(plan.key)
     if "initial_lr" in text:
         return SchedulerConfigError(
             f"{prefix}last_epoch",

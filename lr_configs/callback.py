@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 
 from lr_configs import curves, views
 from lr_configs.builder import build_plan, check_monitor, check_optimizer
+from lr_configs.closed_form import rates_in, write_rate
 from lr_configs.errors import SchedulerConfigError, nearest
 from lr_configs.fingerprint import differences, fingerprint, horizon_data, plain_function, read_horizon
 from lr_configs.horizon import Clock, Horizon
@@ -87,7 +88,6 @@ class _Driven:
         self.replaced = False
         self.fresh: dict[str, Any] | None = None
         self.active = copy.deepcopy(asked)
-        self.old: dict[str, Any] | None = None
 
     def tick(self) -> None:
         """One more interval has passed."""
@@ -302,11 +302,8 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
             if state:
                 self.load_state_dict(state)
         self._checkpoint = {
-            "known": bool(loaded),
             "global_step": loaded.get("global_step", 0),
-            "epoch": loaded.get("epoch", 0),
             "schedulers": len(loaded.get("lr_schedulers") or []),
-            "optimizers": len(loaded.get("optimizer_states") or []),
         }
 
     def _check_strategy(self, trainer: Any) -> None:
@@ -586,14 +583,11 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
 
     def _resume_from_saved(self, trainer: Any) -> None:
         """Compare what the checkpoint was written with and what is asked for now, before anything is restored."""
-        for driven in self._driven:
-            driven.old = None
         if not self._resuming or not self._driven:
             return
         if self._saved is None:
-            if self._checkpoint["known"]:
-                for driven in self._driven:
-                    driven.scheduler._cf_ignore_state = True
+            for driven in self._driven:
+                driven.scheduler._cf_ignore_state = True
             if not trainer.strategy.restore_checkpoint_after_setup:
                 self._resume_foreign()
             return
@@ -634,7 +628,6 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
                     "Choose resume=keep (the old schedule, then its last value), stretch (the old one over the new "
                     "length) or restart (the new one from its beginning)",
                 )
-            driven.old = old
             if changes and self.resume == "restart":
                 driven.scheduler._cf_ignore_state = True
             elif changes or old["active"] != old["asked"]:
@@ -691,10 +684,11 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
         """Finish resuming, check against the whole run, and say what will happen."""
         if trainer.strategy.restore_checkpoint_after_setup and trainer.ckpt_path and self._driven:
             self._resume_late(trainer)
+        whole = full_horizon(trainer, self.total_steps, len(trainer.optimizers)) if self._driven else None
         for driven in self._driven:
             scheduler = driven.scheduler
             if not self._resuming:
-                self._check_whole_run(trainer, driven)
+                self._check_whole_run(trainer, driven, whole)
             elif scheduler._cf_ignore_state and self.resume == "restart":
                 self._restart(trainer, driven)
             elif scheduler._cf_ignore_state:
@@ -702,7 +696,6 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
             elif scheduler._cf_after_load:
                 scheduler.change_run(**scheduler._cf_after_load)
             scheduler._cf_after_load, scheduler._cf_ignore_state = None, False
-        whole = full_horizon(trainer, self.total_steps, len(trainer.optimizers)) if self._driven else None
         for driven in self._driven:
             if not self._resuming and whole is not None:
                 # What was not needed to build the schedule is needed to compare runs.
@@ -748,9 +741,9 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
         driven.scheduler.load_state_dict(dict(driven.fresh or {}))
         driven.ticks = driven.updates = driven.values = 0
 
-    def _check_whole_run(self, trainer: Any, driven: _Driven) -> None:
+    @staticmethod
+    def _check_whole_run(trainer: Any, driven: _Driven, horizon: Horizon | None) -> None:
         """Absolute lengths were resolved without the run's size; now it is known."""
-        horizon = full_horizon(trainer, self.total_steps, len(trainer.optimizers))
         if horizon is None or getattr(trainer, "fast_dev_run", False):
             return
         if driven.plan.config.interval == "auto" and horizon.total_epochs is None and driven.plan.interval == "epoch":
@@ -770,9 +763,8 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
             parts.append(f"{horizon.total_steps} steps")
         else:
             parts.append(f"{horizon.epochs} epochs")
-        rates = [float(group["lr"]) for group in scheduler.optimizer.param_groups]
-        what = plan.config.param if driven.plan.config.param != "lr" else "lr"
-        text = f"{what} {rates[0]:.4g}"
+        rates = rates_in(scheduler.optimizer)
+        text = f"{plan.config.param} {rates[0]:.4g}"
         if plan.config.metric_driven:
             text += f", reduced on {driven.monitor}"
         elif horizon is not None:
@@ -1042,7 +1034,7 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
                 self._printer(trainer)(f"no early ending: {error}")  # a run is not lost over it
                 return
             scheduler = driven.scheduler
-            rates = [float(group["lr"]) for group in scheduler.optimizer.param_groups]
+            rates = rates_in(scheduler.optimizer)
             last = None if horizon is None or driven.monitor else self._last_step(driven, horizon)
             ends = [0.0] * len(rates) if last is None else scheduler.rates_at(last)
             ends = [end if end < rate else 0.0 for end, rate in zip(ends, rates, strict=False)]
@@ -1074,11 +1066,7 @@ class LRSchedulerCallback(*_callback_bases()):  # type: ignore[misc]
 def _set_rate(group: Any, rate: float) -> None:
     """Make `rate` the group's own, as if training began."""
     group["initial_lr"] = rate
-    if isinstance(group["lr"], torch.Tensor):
-        with torch.no_grad():
-            group["lr"].fill_(rate)
-    else:
-        group["lr"] = rate
+    write_rate(group, rate)
 
 
 class _Undo:

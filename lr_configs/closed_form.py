@@ -125,10 +125,7 @@ class ClosedForm:
             f, D, g, L = self._cf_curve(0)
             w = curves.warmup(envelope.shape, envelope.start_factor, W, t)
             return f * w, D, None if g is None else g * w, L
-        t -= W
-        if envelope.hold is not None and t > envelope.hold:
-            t = envelope.hold
-        return self._cf_curve(t)
+        return self._cf_curve(self._cf_inside(t))
 
     def _cf_position(self) -> float:
         """The step that the curve is at."""
@@ -149,8 +146,18 @@ class ClosedForm:
         share = value[0] / self.base_lrs[0] if self.base_lrs[0] else 0.0
         return [*value, *(share * base for base in self.base_lrs[len(value) :])]
 
-    def _cf_values(self, terms: Terms) -> list[float]:
-        return rates_of(terms)
+    def _cf_inside(self, t: float) -> float:
+        """The curve's own step, behind the warmup, at the schedule's step `t`."""
+        envelope = self._cf_envelope
+        if envelope is None:
+            return t
+        t = max(t - envelope.warmup, 0)
+        return t if envelope.hold is None else min(t, envelope.hold)
+
+    def _cf_scaled(self, terms: Terms) -> list[float]:
+        """The rates that four terms stand for, hand edits included."""
+        values = rates_of(terms)
+        return values if self._cf_scales is None else [v * s for v, s in zip(values, self._cf_scales, strict=True)]
 
     # ---------------------------------------------------------------- stepping
 
@@ -185,9 +192,9 @@ class ClosedForm:
     def _cf_resume_by_hand(self, rates: list[float], t: int) -> None:
         """Torch's ``last_epoch >= 0``: the optimizer holds the rates of step `t`, possibly edited."""
         self.last_epoch, now = t, self.last_epoch
-        expected = self._cf_values(self._cf_terms(self._cf_position()))
+        expected = rates_of(self._cf_terms(self._cf_position()))
         self.last_epoch = now
-        following = self._cf_values(self._cf_terms(self._cf_position()))
+        following = rates_of(self._cf_terms(self._cf_position()))
         known = [
             value if any(math.isclose(rate, one, rel_tol=_DRIFT) for one in (value, other, base)) else None
             for rate, value, other, base in zip(rates, expected, following, self._cf_bases(), strict=True)
@@ -227,7 +234,7 @@ class ClosedForm:
             if D is not D0 or L is not L0:
                 pass  # another list of values: a phase or a stage has ended
             elif mode == TENSORS:
-                values = D if L is None else self._cf_values(terms)
+                values = D if L is None else rates_of(terms)
                 k = f if L is None else 1.0
                 for group, slot, value in zip(groups, self._cf_slots, values):  # type: ignore[arg-type]  # noqa: B905
                     view = slot.view  # type: ignore[union-attr]
@@ -279,7 +286,7 @@ class ClosedForm:
 
     def _cf_put_back(self, now: Terms, edited: dict[str, Any]) -> None:
         """Undo the short way up to the group that somebody else has changed."""
-        for group, value in zip(self.optimizer.param_groups, self._cf_values(now), strict=True):
+        for group, value in zip(self.optimizer.param_groups, rates_of(now), strict=True):
             if group is edited:
                 return
             group["lr"] = value
@@ -367,14 +374,13 @@ class ClosedForm:
     def begin_decay(self, steps: int, shape: str, last: list[float]) -> None:
         """Leave the curve: from the present rates to `last` within `steps` calls of :meth:`advance_decay`."""
         self._cf_settle()
-        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        rates = rates_in(self.optimizer)
         self._cf_decay = {"at": 0, "steps": steps, "shape": shape, "from": rates, "to": list(last)}
         self._cf_mode = SLOW
 
-    def rates_at(self, t: int) -> list[float]:
+    def rates_at(self, t: float) -> list[float]:
         """The rates of step `t`, one per group, hand edits included; nothing is written."""
-        values = self._cf_values(self._cf_terms(t))
-        return values if self._cf_scales is None else [v * s for v, s in zip(values, self._cf_scales, strict=True)]
+        return self._cf_scaled(self._cf_terms(t))
 
     @property
     def decaying(self) -> bool:
@@ -386,12 +392,12 @@ class ClosedForm:
         decay = self._cf_decay
         if decay is None:
             return
-        before = [float(group["lr"]) for group in self.optimizer.param_groups]
+        before = rates_in(self.optimizer)
         if decay["at"] < decay["steps"]:
             decay["at"] += 1
         self._cf_write_decay()
         if self._cf_verbose:
-            self._cf_announce(before, [float(group["lr"]) for group in self.optimizer.param_groups])
+            self._cf_announce(before, rates_in(self.optimizer))
 
     def _cf_write_decay(self) -> None:
         decay = self._cf_decay
@@ -404,11 +410,7 @@ class ClosedForm:
             decay["to"].append(min(decay["to"][0], float(group["lr"])))
         for group, start, end in zip(groups, decay["from"], decay["to"], strict=False):
             value = start * left + end * (1 - left)
-            if isinstance(group["lr"], Tensor):
-                with torch.no_grad():
-                    group["lr"].fill_(value)
-            else:
-                group["lr"] = value
+            write_rate(group, value)
         self._cf_last = None
 
     # ---------------------------------------------------------------- what others did
@@ -421,7 +423,7 @@ class ClosedForm:
             return [float(group["lr"]) for group in groups]
         if len(groups) != self._cf_count:
             now = self._cf_join(groups)
-        expected = self._cf_values(now)
+        expected = rates_of(now)
         scales = self._cf_scales or [1.0] * len(expected)
         rates: list[float] = []
         edited = [i not in self._cf_new for i in range(len(groups))]
@@ -482,9 +484,7 @@ class ClosedForm:
         self._cf_slots = slots if known else None
 
     def _cf_write(self, terms: Terms, before: list[float]) -> None:
-        values = self._cf_values(terms)
-        if self._cf_scales is not None:
-            values = [v * s for v, s in zip(values, self._cf_scales, strict=True)]
+        values = self._cf_scaled(terms)
         groups = self.optimizer.param_groups
         slots = self._cf_slots
         if slots is None:
@@ -521,13 +521,7 @@ class ClosedForm:
 
     def _cf_side(self) -> None:
         """Write what moves along with the rate, at the present step."""
-        t = self._cf_position()
-        envelope = self._cf_envelope
-        if envelope is not None:
-            t = max(t - envelope.warmup, 0)
-            if envelope.hold is not None:
-                t = min(t, envelope.hold)
-        self._cf_momentum(t)
+        self._cf_momentum(self._cf_inside(self._cf_position()))
 
     def _cf_momentum(self, t: float) -> None:
         """Write the momentum of the curve's own step `t`."""
@@ -552,12 +546,10 @@ class ClosedForm:
                 UserWarning,
                 stacklevel=2,
             )
-        values = self._cf_values(self._cf_terms(self._cf_position()))
-        scales = self._cf_scales
-        return values if scales is None else [v * s for v, s in zip(values, scales, strict=True)]
+        return self.rates_at(self._cf_position())
 
     def _get_closed_form_lr(self) -> list[float]:
-        return self._cf_values(self._cf_terms(self._cf_position()))
+        return rates_of(self._cf_terms(self._cf_position()))
 
     @property
     def _last_lr(self) -> list[Any]:
@@ -610,7 +602,7 @@ class ClosedForm:
         """What :meth:`_cf_extra_state` gave."""
 
     def _cf_member_rates(self) -> list[float]:
-        return self._cf_values(self._cf_terms(max(self.last_epoch, 0)))
+        return rates_of(self._cf_terms(max(self.last_epoch, 0)))
 
     def _cf_load_own(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)  # type: ignore[misc]
@@ -685,7 +677,7 @@ class ClosedForm:
 
     def _cf_find_edits(self, rates: list[float], tensors: bool, new: set[int]) -> None:
         """Torch's checkpoints do not say what was edited: rates that no drift explains are kept as a ratio."""
-        values = self._cf_values(self._cf_terms(self._cf_position()))[: len(rates)]
+        values = rates_of(self._cf_terms(self._cf_position()))[: len(rates)]
         drift = 1e-2 if tensors or self._cf_slots is not None else _DRIFT
         near = drift * 1e-2 * max(map(abs, self._cf_bases()), default=0.0)
         edited = [
@@ -729,6 +721,20 @@ def rates_of(terms: Terms) -> list[float]:
         c = g * L  # type: ignore[operator]
         return [f * d + c for d in D]
     return [f * d + g * low for d, low in zip(D, L, strict=True)]  # type: ignore[operator,arg-type]
+
+
+def rates_in(optimizer: Any) -> list[float]:
+    """The rates that an optimizer holds."""
+    return [float(group["lr"]) for group in optimizer.param_groups]
+
+
+def write_rate(group: Any, value: float) -> None:
+    """Put a rate into a group: in place where it is a tensor."""
+    if isinstance(group["lr"], Tensor):
+        with torch.no_grad():
+            group["lr"].fill_(value)
+    else:
+        group["lr"] = value
 
 
 def one_or_list(values: list[float]) -> list[float] | float:

@@ -7,11 +7,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
 from torch.optim import Optimizer, lr_scheduler
 
-from lr_configs.closed_form import ClosedForm, Terms, rates_of
+from lr_configs.closed_form import ClosedForm, Terms, rates_in, rates_of, write_rate
 from lr_configs.plateau import ReduceLROnPlateau
 
 
@@ -108,7 +106,7 @@ class _Composite(ClosedForm):
         self._cf_last = None
         self._cf_settle_mode()
         if self._cf_verbose:
-            self._cf_announce(before, [float(group["lr"]) for group in self.optimizer.param_groups])
+            self._cf_announce(before, rates_in(self.optimizer))
 
     def _cf_own_state(self) -> dict[str, Any]:
         if not self._cf_foreign:
@@ -195,12 +193,7 @@ class SequentialLR(_Composite, lr_scheduler.SequentialLR):
         self._cf_take_stages()
         for group, base in zip(optimizer.param_groups, self._cf_bases(), strict=True):
             group.setdefault("initial_lr", base)
-            lr = group["lr"]
-            if isinstance(lr, Tensor):
-                with torch.no_grad():
-                    lr.fill_(float(group["initial_lr"]))
-            else:
-                group["lr"] = group["initial_lr"]
+            write_rate(group, float(group["initial_lr"]))
         self._cf_steps = 1
         if not self._cf_member:
             self._cf_start()
@@ -216,29 +209,20 @@ class SequentialLR(_Composite, lr_scheduler.SequentialLR):
     def _cf_momentum(self, t: float) -> None:
         stage, own = self._cf_stage(t)
         if stage._cf_cycles_momentum or getattr(stage, "cycle_momentum", False):
-            stage._cf_momentum(_inside(stage, own))
+            stage._cf_momentum(stage._cf_inside(own))
 
     def _cf_metric_stages(self) -> list[ReduceLROnPlateau]:
-        stage, _ = self._cf_stage(_inside(self, self._cf_position()))
+        stage, _ = self._cf_stage(self._cf_inside(self._cf_position()))
         if isinstance(stage, ReduceLROnPlateau):
             return [stage]
         return stage._cf_metric_stages() if isinstance(stage, _Composite) else []
 
     def _cf_place_stages(self) -> None:
-        t = _inside(self, self._cf_position())
+        t = self._cf_inside(self._cf_position())
         for i, stage in enumerate(self._schedulers):
             begin = self._milestones[i - 1] if i else 0
             end = self._milestones[i] if i < len(self._milestones) else math.inf
             _place(stage, min(t, end - 1) - begin if t >= begin else -1)
-
-
-def _inside(schedule: ClosedForm, t: float) -> float:
-    """The curve's own step, behind the warmup, at the schedule's step `t`."""
-    envelope = schedule._cf_envelope
-    if envelope is None:
-        return t
-    t = max(t - envelope.warmup, 0)
-    return t if envelope.hold is None else min(t, envelope.hold)
 
 
 def _place(stage: Any, t: float) -> None:
@@ -280,7 +264,7 @@ class ChainedScheduler(_Composite, lr_scheduler.ChainedScheduler):
 
     def _cf_chain_start(self) -> None:
         groups = self.optimizer.param_groups
-        before = [float(group["lr"]) for group in groups]
+        before = rates_in(self.optimizer)
         for group, base in zip(groups, self._cf_bases(), strict=True):
             group.setdefault("initial_lr", base)
         self._cf_count = len(groups)
@@ -315,7 +299,7 @@ class ChainedScheduler(_Composite, lr_scheduler.ChainedScheduler):
     def _cf_momentum(self, t: float) -> None:
         for stage, offset in zip(self._schedulers, self._cf_offsets, strict=True):
             if stage._cf_cycles_momentum or getattr(stage, "cycle_momentum", False):
-                stage._cf_momentum(_inside(stage, t + offset))
+                stage._cf_momentum(stage._cf_inside(t + offset))
 
     def _cf_metric_stages(self) -> list[ReduceLROnPlateau]:
         found: list[ReduceLROnPlateau] = []
@@ -327,7 +311,7 @@ class ChainedScheduler(_Composite, lr_scheduler.ChainedScheduler):
         return found
 
     def _cf_place_stages(self) -> None:
-        t = _inside(self, self._cf_position())
+        t = self._cf_inside(self._cf_position())
         for stage, offset in zip(self._schedulers, self._cf_offsets, strict=True):
             _place(stage, t + offset)
 

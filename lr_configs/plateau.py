@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer, lr_scheduler
 
-from lr_configs.closed_form import SLOW, ClosedForm, Terms
+from lr_configs.closed_form import SLOW, ClosedForm, Terms, rates_in, write_rate
 
 
 class ReduceLROnPlateau(ClosedForm, lr_scheduler.ReduceLROnPlateau):
@@ -96,11 +95,11 @@ class ReduceLROnPlateau(ClosedForm, lr_scheduler.ReduceLROnPlateau):
         """Take a new value of the metric."""
         if self.warming_up or self._cf_decay is not None:
             return
-        before = [float(group["lr"]) for group in self.optimizer.param_groups]
+        before = rates_in(self.optimizer)
         lr_scheduler.ReduceLROnPlateau.step(self, metrics, epoch)
         self._cf_last = None
         if self._cf_verbose:
-            self._cf_announce(before, [float(group["lr"]) for group in self.optimizer.param_groups])
+            self._cf_announce(before, rates_in(self.optimizer))
 
     def _reduce_lr(self, epoch: Any) -> None:
         groups = self.optimizer.param_groups
@@ -116,17 +115,13 @@ class ReduceLROnPlateau(ClosedForm, lr_scheduler.ReduceLROnPlateau):
             if isinstance(lr, Tensor) and id(lr) in done:
                 continue  # groups that share one tensor are reduced once
             if old - new > self.eps:
-                if isinstance(lr, Tensor):
-                    done.add(id(lr))
-                    with torch.no_grad():
-                        lr.fill_(new)
-                else:
-                    group["lr"] = new
+                done.add(id(lr))
+                write_rate(group, new)
 
     def state_dict(self) -> dict[str, Any]:
         """Torch's keys, and the warmup's step where there is one."""
         state = self._cf_own_state()
-        state["_last_lr"] = [float(group["lr"]) for group in self.optimizer.param_groups]
+        state["_last_lr"] = rates_in(self.optimizer)
         if self._cf_configured:
             if self._cf_terms_now is not None and not self._cf_member:
                 self._cf_settle()
