@@ -1,0 +1,136 @@
+"""The few operations that differ between a number and an array, with the same answers from both.
+
+A formula is written once, over `m`: :data:`scalar` for one step, :func:`array` for many. Where Python raises
+(a division by zero, ``exp(1000)``, ``sqrt(-1)``) the scalar operations give what IEEE arithmetic, and so
+numpy, gives: an infinity or nan.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from functools import lru_cache, reduce
+from types import SimpleNamespace
+from typing import Any
+
+
+def _odd(x: float) -> bool:
+    return math.isfinite(x) and x % 2 == 1
+
+
+def _power(base: float, exponent: float) -> float:
+    try:
+        return math.pow(base, exponent)
+    except OverflowError:
+        return -math.inf if base < 0 and _odd(exponent) else math.inf
+    except ValueError:  # a root of a negative number, or 0 to a negative power
+        if base != 0:
+            return math.nan
+        return math.copysign(math.inf, base) if _odd(exponent) else math.inf
+
+
+def _divide(a: float, b: float) -> float:
+    try:
+        return a / b
+    except ZeroDivisionError:
+        return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1.0, b)
+
+
+def _floor_divide(a: float, b: float) -> float:
+    return a // b if b != 0 else _divide(a, b)
+
+
+def _remainder(a: float, b: float) -> float:
+    return a % b if b != 0 else math.nan
+
+
+def _exp(x: float) -> float:
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
+
+
+def _logarithm(function: Callable[[float], float]) -> Callable[[float], float]:
+    return lambda x: function(x) if x > 0 else (-math.inf if x == 0 else math.nan)
+
+
+def _whole(function: Callable[[float], int]) -> Callable[[float], float]:
+    # copysign: the ceiling of -0.5 is -0.0
+    return lambda x: math.copysign(function(x), x) if math.isfinite(x) else x
+
+
+def _smaller(a: float, b: float) -> float:
+    return a if a <= b or a != a else b
+
+
+def _larger(a: float, b: float) -> float:
+    return a if a >= b or a != a else b
+
+
+#: operations on one number
+scalar = SimpleNamespace(
+    where=lambda condition, yes, no: yes if condition else no,
+    choose=lambda condition, yes, no: yes() if condition else no(),
+    power=_power,
+    divide=_divide,
+    floor_divide=_floor_divide,
+    remainder=_remainder,
+    minimum=min,
+    count=bisect_right,
+    sin=lambda x: math.sin(x) if math.isfinite(x) else math.nan,
+    cos=lambda x: math.cos(x) if math.isfinite(x) else math.nan,
+    tanh=math.tanh,
+    sqrt=lambda x: math.sqrt(x) if x >= 0 else math.nan,
+    exp=_exp,
+    log=_logarithm(math.log),
+    log2=_logarithm(math.log2),
+    log10=_logarithm(math.log10),
+    abs=abs,
+    floor=_whole(math.floor),
+    ceil=_whole(math.ceil),
+    # Python's own min and max depend on the order where a value is nan.
+    min=lambda parts: reduce(_smaller, parts),
+    max=lambda parts: reduce(_larger, parts),
+    logical_not=lambda a: float(not a),
+    logical_and=lambda parts: float(all(parts)),
+    logical_or=lambda parts: float(any(parts)),
+)
+
+
+@lru_cache(maxsize=1)
+def array() -> SimpleNamespace:
+    """The operations on arrays; numpy is imported when they are first asked for."""
+    import numpy as np
+
+    def over(function: Any) -> Callable[[Sequence[Any]], Any]:
+        return lambda parts: reduce(function, parts)
+
+    return SimpleNamespace(
+        where=np.where,
+        choose=lambda condition, yes, no: np.where(condition, yes(), no()),
+        power=lambda base, exponent: np.power(float(base), exponent),
+        divide=operator.truediv,
+        floor_divide=operator.floordiv,
+        remainder=operator.mod,
+        minimum=np.minimum,
+        count=lambda points, t: np.searchsorted(np.asarray(points, dtype=np.float64), t, side="right"),
+        sin=np.sin,
+        cos=np.cos,
+        tanh=np.tanh,
+        sqrt=np.sqrt,
+        exp=np.exp,
+        log=np.log,
+        log2=np.log2,
+        log10=np.log10,
+        abs=np.abs,
+        floor=np.floor,
+        ceil=np.ceil,
+        min=over(np.minimum),
+        max=over(np.maximum),
+        logical_not=lambda a: np.logical_not(a) * 1.0,
+        logical_and=lambda parts: over(np.logical_and)(parts) * 1.0,
+        logical_or=lambda parts: over(np.logical_or)(parts) * 1.0,
+    )

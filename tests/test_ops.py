@@ -1,0 +1,61 @@
+"""The operations give a number and an array the same answers, also where Python alone would raise."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lr_configs.ops import array, scalar
+
+VALUES = [0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 2.0, 3.0, -3.0, 1e308, -1e308, 5e-324, math.inf, -math.inf, math.nan]
+ONE = ["sin", "cos", "tanh", "sqrt", "exp", "log", "log2", "log10", "abs", "floor", "ceil", "logical_not"]
+TWO = ["power", "divide", "floor_divide", "remainder"]
+MANY = ["min", "max", "logical_and", "logical_or"]
+
+
+def same(number: Any, whole: Any) -> None:
+    number, whole = float(number), float(whole)
+    np.testing.assert_allclose(number, whole, rtol=1e-15)
+    if number == 0:
+        assert math.copysign(1, number) == math.copysign(1, whole)
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_one_value(name: str) -> None:
+    with np.errstate(all="ignore"):
+        for x in VALUES:
+            same(getattr(scalar, name)(x), getattr(array(), name)(np.array([x]))[0])
+
+
+@pytest.mark.parametrize("name", TWO)
+def test_two_values(name: str) -> None:
+    with np.errstate(all="ignore"):
+        for a in VALUES:
+            for b in VALUES:
+                left = a if name == "power" else np.array([a])
+                same(getattr(scalar, name)(a, b), getattr(array(), name)(left, np.array([b]))[0])
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_many_values(name: str) -> None:
+    with np.errstate(all="ignore"):
+        for a in VALUES:
+            for b in VALUES:
+                if a == b == 0:
+                    continue  # numpy does not say which zero is the smaller one
+                for parts in ([a, b], [1.0, a, b]):
+                    whole = getattr(array(), name)([np.array([x]) for x in parts])
+                    same(getattr(scalar, name)(parts), whole[0])
+
+
+def test_choices() -> None:
+    t = np.arange(3.0)
+    assert array().where(t < 1, 5.0, t).tolist() == [scalar.where(x < 1, 5.0, x) for x in t.tolist()]
+    assert array().choose(t < 1, lambda: 5.0, lambda: 1 / (t + 1)).tolist() == [
+        scalar.choose(x < 1, lambda: 5.0, lambda x=x: 1 / (x + 1)) for x in t.tolist()
+    ]
+    assert array().count([1, 2], t).tolist() == [scalar.count([1, 2], x) for x in t.tolist()]
+    assert array().minimum(t, 1).tolist() == [scalar.minimum(x, 1) for x in t.tolist()]
