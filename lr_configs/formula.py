@@ -1,73 +1,30 @@
-"""Arithmetic formulas in YAML: parsed into closures, never evaluated as Python code.
+"""Arithmetic formulas in YAML, for a number and for an array.
 
-A general expression library either allows attributes and subscripts, or evaluates one number at a time; a
-schedule needs neither, and needs whole arrays. The grammar is therefore a short white list over `ast`.
+A general expression library either allows attributes and subscripts, or evaluates one number at a time; a schedule
+needs neither, and needs whole arrays.
 """
 
 from __future__ import annotations
 
-import ast
 import math
 from collections.abc import Callable
 from typing import Any
 
-from lr_configs import curves
-from lr_configs.errors import SchedulerConfigError, nearest
+from lr_configs.errors import SchedulerConfigError
+from lr_configs.expressions import Array, Checked, Exact, Fast, Jumps, Style, refused
 
-MAX_LENGTH = 1000
-MAX_DEPTH = 50
-
-
-def _like_array(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """`operator` with numpy's answers where Python raises, so that a number and an array agree."""
-
-    def safe(a: Any, b: Any) -> Any:
-        try:
-            value = operator(a, b)
-        except ZeroDivisionError:
-            return math.nan if a == 0 or math.isnan(a) else math.inf
-        except OverflowError:
-            return math.inf
-        return math.nan if isinstance(value, complex) else value
-
-    return safe
-
-
-_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: lambda a, b: a + b,
-    ast.Sub: lambda a, b: a - b,
-    ast.Mult: lambda a, b: a * b,
-    ast.Div: _like_array(lambda a, b: a / b),
-    ast.FloorDiv: _like_array(lambda a, b: a // b),
-    ast.Mod: _like_array(lambda a, b: a % b),
-    ast.Pow: _like_array(lambda a, b: a**b),
-}
-_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Lt: lambda a, b: a < b,
-    ast.LtE: lambda a, b: a <= b,
-    ast.Gt: lambda a, b: a > b,
-    ast.GtE: lambda a, b: a >= b,
-    ast.Eq: lambda a, b: a == b,
-    ast.NotEq: lambda a, b: a != b,
-}
-#: functions by name, with how many arguments each takes (None: two or more)
-FUNCTIONS: dict[str, int | None] = {
-    "min": None,
-    "max": None,
-    **dict.fromkeys(("abs", "sqrt", "exp", "log", "log2", "log10", "cos", "sin", "tanh", "floor", "ceil"), 1),
-}
-CONSTANTS = {"pi": math.pi, "e": math.e}
-REMEDY = (
-    "Write arithmetic, comparisons and 'a if condition else b' in t (or epoch) and T, with "
-    + " ".join(FUNCTIONS)
-    + " pi e"
-)
-
-Node = Callable[[Any, Any, Any], Any]  # (t, T, ops) -> value
+#: runs up to this length are checked at every step
+_CHECKED_WHOLLY = 10**7
+#: of a longer run, every step up to here, and as many in the rest
+_CHECKED_SAMPLE = 10**6
+_CHUNK = 1 << 16
 
 
 class Formula:
     """A factor as a function of the step `t` (also `epoch`) and the run's length `T`.
+
+    A number and an array agree at every step, in IEEE arithmetic: ``1 / 0`` is an infinity, which is refused only
+    where it is the result. (Of two zeros of different sign numpy does not say which one is the smaller.)
 
     Args:
         text: the formula.
@@ -89,23 +46,18 @@ class Formula:
 
     # Without __dict__ torch cannot copy the formula into a checkpoint, where it would replace the one
     # of the resuming run.
-    __slots__ = ("T", "_node", "key", "text", "uses_T", "variable")
+    __slots__ = ("T", "_array", "_exact", "_fast", "_tree", "key", "text", "uses_T", "variable")
 
     def __init__(
         self, text: str, key: str = "lr_lambda", T: int | None = None, variable: tuple[str, ...] = ("t", "epoch")
     ) -> None:
-        self.text, self.key, self.T, self.variable, self.uses_T = text, key, T, variable, False
-        if len(text) > MAX_LENGTH:
-            raise self._error(f"a formula has at most {MAX_LENGTH} characters, this one {len(text)}")
-        try:
-            tree = ast.parse(text.strip(), mode="eval")
-            self._node = self._compile(tree.body, 0)
-        except SyntaxError as error:
-            raise self._error(f"this is not a formula ({error.msg})") from None
-        except (RecursionError, MemoryError, ValueError) as error:
-            if isinstance(error, SchedulerConfigError):
-                raise
-            raise self._error("this formula is nested too deeply") from None
+        self.text, self.key, self.T, self.variable = text, key, T, variable
+        checker = Checked(text, key, variable)
+        self._tree = checker.tree
+        self.uses_T = checker.uses_T
+        self._fast: Callable[[float], float] = self._first_call
+        self._exact: Callable[[float], float] | None = None
+        self._array: Callable[[Any], Any] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Formula, (self.text, self.key, self.T, self.variable)
@@ -120,135 +72,131 @@ class Formula:
         return hash((self.text, self.T))
 
     def bind(self, T: int | None) -> Formula:
-        """The same formula for a run of `T` scheduler steps."""
-        if self.uses_T and T is None:
-            raise SchedulerConfigError(
-                self.key,
-                self.text,
-                "T is the run's length, which is not known here",
-                "Give horizon=Horizon(...), or write a number instead of T",
-            )
+        """The same formula for a run of `T` scheduler steps; `T` stays None in one that does not use it."""
+        if not self.uses_T:
+            return Formula(self.text, self.key, None, self.variable)
+        if T is None:
+            raise self._unbound()
         return Formula(self.text, self.key, T, self.variable)
 
     def __call__(self, t: float) -> float:
-        """The factor at step `t`."""
-        value = float(self._node(float(t), self.T, curves.scalar))
-        if math.isfinite(value):
+        """The factor at step `t`.
+
+        Raises:
+            SchedulerConfigError: where it is not finite.
+        """
+        try:
+            value = float(self._fast(float(t)))
+        except (ArithmeticError, ValueError) as error:
+            if isinstance(error, SchedulerConfigError):
+                raise
+            value = self.value(t)
+        if -math.inf < value < math.inf:
             return value
-        raise self._error(f"the formula fails at t={t:g}, where its value is {value}")
+        raise refused(self.key, self.text, f"the formula fails at t={t:g}, where its value is {value}")
+
+    def value(self, t: float) -> float:
+        """The factor at step `t`, also where it is not finite."""
+        if self._exact is None:
+            self._exact = self._compiled(Exact)
+        return float(self._exact(float(t)))
 
     def array(self, t: Any) -> Any:
         """One value per element of the array `t`; not finite where the formula fails."""
         import numpy as np
 
+        if self._array is None:
+            self._array = self._compiled(Array)
         t = np.asarray(t, dtype=np.float64)
+        flat = np.atleast_1d(t)  # numpy's single numbers round differently from its arrays
         with np.errstate(all="ignore"):
-            return np.broadcast_to(np.asarray(self._node(t, self.T, curves.array()), dtype=np.float64), t.shape)
+            values = np.asarray(self._array(flat), dtype=np.float64)
+        return values.reshape(t.shape) if values.size == t.size else np.broadcast_to(values, t.shape)
 
     def check(self, steps: int | None) -> None:
-        """Refuse a formula that fails, or gives a negative or infinite factor, within `steps` steps."""
+        """Refuse a formula that fails, or gives a negative or infinite factor, within `steps` steps.
+
+        Every step of a run of up to ten million is checked (of a run of unknown length the first 1000). Of a longer
+        run: the first million, the last thousand, a million spread over the rest, every step around the lowest and the
+        highest of those, and both sides of every step between two of them at which a comparison, a divisor, the argument
+        of a root, a logarithm or `abs`, or the larger of two values changes over. A dip between two samples that none
+        of this shows is found when the step is reached.
+        """
         import numpy as np
 
-        for start in range(0, min(1000 if steps is None else steps, 10**7), 65536):
-            t = np.arange(start, min(start + 65536, 1000 if steps is None else steps), dtype=np.float64)
-            values = self.array(t)
-            bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
-            if bad.size:
-                at = int(t[bad[0]])
-                raise self._error(f"the factor is {self(at):g} at t={at}, and a factor is finite and not negative")
+        steps = 1000 if steps is None else steps
+        whole = steps if steps <= _CHECKED_WHOLLY else _CHECKED_SAMPLE
+        for start in range(0, whole, _CHUNK):
+            self._check_at(np.arange(start, min(start + _CHUNK, whole), dtype=np.float64))
+        if whole < steps:
+            self._check_at(np.arange(steps - 1000, steps, dtype=np.float64))
+            self._check_sample(whole, steps)
 
-    def _error(self, rule: str) -> SchedulerConfigError:
-        return SchedulerConfigError(self.key, self.text, rule, REMEDY)
+    def _check_at(self, t: Any) -> Any:
+        import numpy as np
 
-    def _refuse(self, node: ast.AST, why: str = "") -> SchedulerConfigError:
-        part = ast.get_source_segment(self.text.strip(), node) or type(node).__name__
-        return self._error(f"{part!r} is not allowed in a formula{why}")
+        values = self.array(t)
+        bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+        if bad.size:
+            at = int(t[bad[0]])
+            rule = f"the factor is {self(at):g} at t={at}, and a factor is finite and not negative"
+            raise refused(self.key, self.text, rule)
+        return values
 
-    def _compile(self, node: ast.AST, depth: int) -> Node:
-        if depth > MAX_DEPTH:
-            raise self._error(f"a formula is nested at most {MAX_DEPTH} levels deep")
-        down = depth + 1
-        match node:
-            case ast.Constant(value=bool() | int() | float() as value):
-                try:
-                    number = float(value)
-                except OverflowError:
-                    raise self._refuse(node, ": this number is too large") from None
-                if not math.isfinite(number):
-                    raise self._refuse(node, ": this number is not finite")
-                return lambda t, T, m: number
-            case ast.Name(id=name):
-                return self._name(node, name)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                inner = self._compile(operand, down)
-                return lambda t, T, m: -inner(t, T, m)
-            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return self._compile(operand, down)
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                inner = self._compile(operand, down)
-                return lambda t, T, m: m.logical_not(inner(t, T, m))
-            case ast.BinOp(op=op) if type(op) in _BINARY:
-                return self._binary(node, _BINARY[type(op)], down)
-            case ast.Compare():
-                return self._compare(node, down)
-            case ast.BoolOp(op=op, values=values):
-                parts = [self._compile(value, down) for value in values]
-                name = "logical_and" if isinstance(op, ast.And) else "logical_or"
-                return lambda t, T, m: getattr(m, name)([part(t, T, m) for part in parts])
-            case ast.IfExp(test=test, body=body, orelse=orelse):
-                condition, yes, no = (self._compile(part, down) for part in (test, body, orelse))
-                return lambda t, T, m: m.choose(condition(t, T, m), lambda: yes(t, T, m), lambda: no(t, T, m))
-            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
-                return self._call(node, name, args, down)
-            case ast.Call(func=func):
-                part = ast.get_source_segment(self.text.strip(), func) or "call"
-                hint = nearest(part, FUNCTIONS).strip()
-                raise self._refuse(node, f": {part!r} is not one of its functions{', ' if hint else ''}{hint}")
-        raise self._refuse(node)
+    def _check_sample(self, start: int, steps: int) -> None:
+        """Check the steps from `start` to `steps` by a sample, and densely where the sample shows something."""
+        import numpy as np
 
-    def _name(self, node: ast.AST, name: str) -> Node:
-        if name in self.variable:
-            return lambda t, T, m: t
-        if name == "T" and "t" in self.variable:
-            self.uses_T = True
-            return lambda t, T, m: float(T)
-        if name in CONSTANTS:
-            value = CONSTANTS[name]
-            return lambda t, T, m: value
-        known = [*self.variable, *(["T"] if "t" in self.variable else []), *CONSTANTS]
-        raise self._refuse(node, f": it is none of {' '.join(known)}")
+        t = np.unique(np.linspace(start, steps - 1, _CHECKED_SAMPLE).astype(np.int64)).astype(np.float64)
+        values = np.concatenate([self._check_at(t[i : i + _CHUNK]) for i in range(0, t.size, _CHUNK)])
+        for extreme in (*np.argsort(values)[[0, -1]], *_valleys(values)):
+            around = np.arange(t[max(extreme - 1, 0)], t[min(extreme + 1, t.size - 1)] + 1)
+            for i in range(0, around.size, _CHUNK):
+                self._check_at(around[i : i + _CHUNK])
+        jumps = self._compiled(Jumps)
+        with np.errstate(all="ignore"):
+            for k, values in enumerate(jumps(t)):
+                near = _changes(jumps, k, t, np.broadcast_to(values, t.shape))
+                self._check_at(np.unique(np.clip(near[:, None] + np.arange(-2.0, 3.0), start, steps - 1)))
 
-    def _binary(self, node: ast.BinOp, operator: Callable[[Any, Any], Any], depth: int) -> Node:
-        left, right = self._compile(node.left, depth), self._compile(node.right, depth)
-        if not any(isinstance(part, ast.Name) and part.id not in CONSTANTS for part in ast.walk(node)):
-            # A constant part is computed once, here, where a failure can name it.
-            value = operator(left(0.0, 1, curves.scalar), right(0.0, 1, curves.scalar))
-            if not math.isfinite(value):
-                raise self._refuse(node, f": its value is {value}")
-            return lambda t, T, m: value
-        return lambda t, T, m: operator(left(t, T, m), right(t, T, m))
+    def _first_call(self, t: float) -> float:
+        self._fast = compiled = self._compiled(Fast)
+        return float(compiled(t))
 
-    def _compare(self, node: ast.Compare, depth: int) -> Node:
-        if any(type(op) not in _COMPARE for op in node.ops):
-            raise self._refuse(node)
-        operands = [self._compile(part, depth) for part in (node.left, *node.comparators)]
-        operators = [_COMPARE[type(op)] for op in node.ops]
-        if len(operators) == 1:
-            operator, left, right = operators[0], operands[0], operands[1]
-            return lambda t, T, m: operator(left(t, T, m), right(t, T, m)) * 1.0
+    def _compiled(self, style: type[Style]) -> Callable[..., Any]:
+        if self.uses_T and self.T is None:
+            raise self._unbound()
+        return style(self.variable, self.T).function(self._tree)
 
-        def chain(t: Any, T: Any, m: Any) -> Any:
-            values = [operand(t, T, m) for operand in operands]
-            return m.logical_and([op(a, b) for op, a, b in zip(operators, values, values[1:], strict=False)])
+    def _unbound(self) -> SchedulerConfigError:
+        return SchedulerConfigError(
+            self.key,
+            self.text,
+            "T is the run's length, which is not known here",
+            "Give horizon=Horizon(...), or write a number instead of T",
+        )
 
-        return chain
 
-    def _call(self, node: ast.AST, name: str, args: list[ast.expr], depth: int) -> Node:
-        arity = FUNCTIONS[name]
-        if (arity is None and len(args) < 2) or (arity is not None and len(args) != arity):
-            raise self._refuse(node, f": {name} takes {'two or more values' if arity is None else 'one value'}")
-        parts = [self._compile(arg, depth) for arg in args]
-        if arity is None:
-            return lambda t, T, m: getattr(m, name)([part(t, T, m) for part in parts])
-        (part,) = parts
-        return lambda t, T, m: getattr(m, name)(part(t, T, m))
+def _valleys(values: Any, most: int = 50) -> Any:
+    """Indices of the lowest local minima."""
+    import numpy as np
+
+    inner = values[1:-1]
+    found = 1 + np.flatnonzero(
+        (inner <= values[:-2]) & (inner <= values[2:]) & ((inner < values[:-2]) | (inner < values[2:]))
+    )
+    return found[np.argsort(values[found], kind="stable")[:most]]
+
+
+def _changes(jumps: Callable[[Any], Any], k: int, t: Any, values: Any, most: int = 10_000) -> Any:
+    """The steps at which the sign of part `k` of `jumps` changes, found between the samples `t` by bisection."""
+    import numpy as np
+
+    signs = np.sign(values)
+    at = np.flatnonzero(signs[1:] != signs[:-1])[:most]
+    low, high, sign = t[at], t[at + 1], signs[at]
+    while np.any(high - low > 1):
+        middle = np.floor((low + high) / 2)
+        same = np.sign(np.broadcast_to(jumps(middle)[k], middle.shape)) == sign
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    return high

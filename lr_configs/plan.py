@@ -1,43 +1,27 @@
 """Config + horizon -> a plan: every length an integer, every stage in its place. No torch.
 
-A plan is what a scheduler is built from and what an array is computed from, so both see the same numbers.
+A plan is what a scheduler is built from, what an array is computed from, and what a checkpoint keeps, so all of them
+see the same numbers.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
-from functools import partial
-from types import SimpleNamespace
-from typing import Any, cast
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
-from lr_configs import configs, curves
+from lr_configs import plan_data
+from lr_configs.config import COMMON, SchedulerConfig
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.formula import Formula
-from lr_configs.horizon import Clock, Horizon, Length, NotWholeEpochsError
-from lr_configs.registry import Entry, entry, parse
+from lr_configs.horizon import Clock, Horizon, Length
+from lr_configs.plan_data import differences
+from lr_configs.registry import parse
+from lr_configs.sequence import Sequence, StageLength
 
-
-@dataclass(frozen=True)
-class Envelope:
-    """What stands around a curve: a warmup before it, and a step after which it holds.
-
-    Attributes:
-        warmup: scheduler steps of warmup.
-        start_factor: factor at the first of them.
-        shape: see :func:`lr_configs.curves.warmup`.
-        hold: own step of the curve at which it stops to move, or None.
-    """
-
-    warmup: int = 0
-    start_factor: float = 0.01
-    shape: str = "linear"
-    hold: int | None = None
-
-    def __bool__(self) -> bool:
-        return self.warmup > 0 or self.hold is not None
+__all__ = ["Plan", "differences", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -45,47 +29,176 @@ class Plan:
     """One schedule with all lengths resolved.
 
     Attributes:
-        entry: its registry entry.
         config: what it was resolved from.
-        params: torch's parameters, lengths in scheduler steps.
-        envelope: warmup and hold.
+        params: the schedule's own keys; lengths in scheduler steps, formulas bound to the run's length.
+        warmup: scheduler steps of warmup, in front of the schedule's own step 0.
+        hold: the schedule's own step after which the rate stays where it is, or None: a last stage with a length of
+            its own does not go on when that has passed.
         interval: ``epoch`` or ``step``, what a scheduler step is.
         frequency: how many of them.
         steps: scheduler steps of the run (of the stage), or None where unknown.
-        stages: for composites, ``(first step, plan)`` of each.
+        stages: ``(first step, plan)`` of each, for a schedule that is made of others.
         key: dotted prefix for errors.
+        notes: what is to be said when training starts; those of the stages are in the whole schedule's.
     """
 
-    entry: Entry
-    config: configs.SchedulerConfig
+    config: SchedulerConfig
     params: dict[str, Any]
-    envelope: Envelope
+    warmup: int
+    hold: int | None
     interval: str
     frequency: int
     steps: int | None
-    stages: list[tuple[int, Plan]] = field(default_factory=list)
+    stages: tuple[tuple[int, Plan], ...] = ()
     key: str = ""
+    notes: tuple[str, ...] = ()
+
+    def to_data(self) -> dict[str, Any]:
+        """The resolved schedule as plain data, which a checkpoint can keep; `from_data` is the inverse.
+
+        A Python callable cannot be kept: its name stands for it.
+
+        >>> resolve({"name": "cosine"}, Horizon(epochs=2, steps_per_epoch=5)).to_data()["params"]
+        {'T_max': 10, 'eta_min': 0.0}
+        """
+        config = self.config
+        return {
+            "config": plan_data.encode(config.to_dict()),
+            "interval": self.interval,
+            "frequency": self.frequency,
+            "param": config.param,
+            "monitor": config.monitor if config.metric_driven else None,
+            "notes": list(self.notes),
+            **_stage_data(self),
+        }
+
+    @staticmethod
+    def from_data(data: Any, asked: Plan | None = None) -> Plan:
+        """The plan that `to_data` wrote.
+
+        Args:
+            data: what it gave.
+            asked: the plan of this run, from which Python callables of the same name at the same place are taken.
+
+        Raises:
+            SchedulerConfigError: for data that is damaged, and for a callable that `asked` does not have.
+        """
+        read = plan_data.reader(data, "")
+        config = parse(
+            plan_data.with_callables(read("config", dict), None if asked is None else asked.config.to_dict())
+        )
+        if config.name != read("name", str):
+            raise plan_data.damaged("name", data["name"])
+        shared = read("interval", str), read("frequency", int)
+        plan = _read_plan(data, config, shared, asked)
+        return replace(plan, notes=tuple(str(note) for note in read("notes", list)))
+
+    def function(self) -> dict[str, Any]:
+        """What the rate at each step depends on, as plain data.
+
+        Two plans with equal functions give equal rates at every step, however long either run is.
+        """
+        found: dict[str, Any] = plan_data.function(self.to_data())
+        return found
 
 
-def written_lengths(config: configs.SchedulerConfig) -> Iterator[Length]:
-    """Every length of a schedule and of its stages, as written."""
+def _stage_data(plan: Plan) -> dict[str, Any]:
+    return {
+        "name": plan.config.name,
+        "key": plan.key,
+        "params": plan_data.encode(plan.params),
+        "warmup": plan.warmup,
+        "warmup_shape": plan.config.warmup_shape,
+        "warmup_start_factor": plan.config.warmup_start_factor,
+        "hold": plan.hold,
+        "steps": plan.steps,
+        "stages": [[start, _stage_data(stage)] for start, stage in plan.stages],
+    }
+
+
+def _read_plan(data: Any, config: SchedulerConfig, shared: tuple[str, int], asked: Plan | None) -> Plan:
+    read = plan_data.reader(data, str(data.get("key", "")) if isinstance(data, dict) else "")
+    children = list(config.children())
+    stages = read("stages", list)
+    if len(stages) != len(children) or any(not isinstance(stage, list) or len(stage) != 2 for stage in stages):
+        raise plan_data.damaged("stages", stages)
+    own = asked.stages if asked is not None and len(asked.stages) == len(stages) else ((0, None),) * len(stages)
+    return Plan(
+        config=config,
+        params=_read_params(read("params", dict), config, read("key", str), asked),
+        warmup=read("warmup", int),
+        hold=read("hold", int, None),
+        interval=shared[0],
+        frequency=shared[1],
+        steps=read("steps", int, None),
+        stages=tuple(
+            (plan_data.integer(start, "stages"), _read_plan(stage, child, shared, beside))
+            for (start, stage), (_, child), (_, beside) in zip(stages, children, own, strict=True)
+        ),
+        key=read("key", str),
+    )
+
+
+def _read_params(data: dict[str, Any], config: SchedulerConfig, key: str, asked: Plan | None) -> dict[str, Any]:
+    beside = asked.params if asked is not None and asked.config.name == config.name else {}
+    params = {}
+    for name, value in data.items():
+        item = config.__dataclass_fields__.get(name)
+        variables = None if item is None else item.metadata.get("formula")
+        place = f"{key}.{name}" if key else name
+        params[name] = value if variables is None else plan_data.decode(value, place, variables, beside.get(name))
+    return params
+
+
+# ---------------------------------------------------------------------------------------- what advances it
+
+
+def written_lengths(config: SchedulerConfig) -> Iterator[tuple[str, Length]]:
+    """Every length of a schedule and of its stages, with the name of its key."""
     for name, item in config.__dataclass_fields__.items():
         if item.metadata.get("length"):
             value = getattr(config, name)
-            for one in value if isinstance(value, list) else [value]:
-                if one:
-                    yield Length.parse(one, name)
-    if isinstance(config, configs.SequentialLRConfig):
-        yield from (Length.parse(size, "length") for size in config.stage_lengths() if size is not None)
+            yield from (
+                (name, Length.parse(one, name)) for one in (value if isinstance(value, list) else [value]) if one
+            )
+    yield from (("length", Length.parse(size, "length")) for size in config.stage_lengths() if size is not None)
     for _, child in config.children():
         yield from written_lengths(child)
 
 
-def natural_interval(config: configs.SchedulerConfig) -> str:
-    """The interval that `auto` starts from: `step` as soon as one stage's is."""
+def natural_interval(config: SchedulerConfig) -> str:
+    """The interval that `auto` starts from: ``step`` as soon as one stage's is."""
     if any(natural_interval(child) == "step" for _, child in config.children()):
         return "step"
-    return entry(config.name).interval
+    return config.natural_interval
+
+
+def _needs_updates(key: str, length: Length) -> bool:
+    """Whether a length makes the schedule advance by updates."""
+    return length.unit in ("st", "%") or (length.unit == "ep" and (key == "warmup" or length.amount.denominator != 1))
+
+
+def clock_of(config: SchedulerConfig, horizon: Horizon | None) -> tuple[Clock, list[str]]:
+    """What a scheduler step is in this run, and what is to be said about it.
+
+    `auto` is decided by what is written, never by the size of the run.
+    """
+    frequency = config.frequency
+    if config.interval != "auto":
+        return Clock(config.interval, frequency, horizon), []
+    lengths = list(written_lengths(config))
+    if horizon is not None and horizon.total_steps is None and any(length.is_share for _, length in lengths):
+        return Clock("epoch", frequency, horizon), [
+            "shares of the run count epochs: its updates per epoch are not known"
+        ]
+    if natural_interval(config) == "step":
+        return Clock("step", frequency, horizon), []
+    if any(_needs_updates(key, length) for key, length in lengths):
+        return Clock("step", frequency, horizon, "" if horizon is None else "ep"), []
+    notes = []
+    if horizon is not None and horizon.total_epochs is None:
+        notes = ["the schedule advances by epochs, and this run says nothing of its epochs"]
+    return Clock("epoch", frequency, horizon, "" if horizon is None else "ep"), notes
 
 
 def resolve(node: Any, horizon: Horizon | None = None) -> Plan:
@@ -99,365 +212,151 @@ def resolve(node: Any, horizon: Horizon | None = None) -> Plan:
         SchedulerConfigError: for every length that does not fit the run.
 
     >>> resolve({"name": "step", "step_size": "30%"}, Horizon(epochs=90, steps_per_epoch=391)).params["step_size"]
-    27
-    >>> resolve({"name": "step", "step_size": "1.5ep"}, Horizon(epochs=90, steps_per_epoch=391)).interval
-    'step'
+    10557
+    >>> resolve({"name": "step", "step_size": "30ep"}, Horizon(epochs=90, steps_per_epoch=391)).interval
+    'epoch'
     """
     config = parse(node)
     if horizon is not None and not isinstance(horizon, Horizon):
         raise SchedulerConfigError(
             "horizon", horizon, "this is not a Horizon", "Write lr_configs.Horizon(epochs=90, steps_per_epoch=391)"
         )
-    for interval, bare in _candidates(config, horizon):
-        try:
-            return _resolve_on(Clock(interval, config.frequency, horizon, bare), config)
-        except NotWholeEpochsError as error:
-            failure = error
-    raise SchedulerConfigError(failure.key, failure.value, failure.rule, failure.remedy)
-
-
-def _candidates(config: configs.SchedulerConfig, horizon: Horizon | None) -> list[tuple[str, str]]:
-    """Intervals to try, each with what a length without a unit counts there."""
-    if config.interval != "auto":
-        return [(config.interval, "")]
-    natural = natural_interval(config)
-    if natural == "step":
-        return [("step", "")]
-    if horizon is not None and horizon.total_epochs is None:
-        return [("step", "")]  # this run knows no epochs
-    # A plain number goes on meaning epochs when another length makes the schedule advance by steps.
-    return [("epoch", ""), ("step", "ep")]
-
-
-def _resolve_on(clock: Clock, config: configs.SchedulerConfig) -> Plan:
-    total = clock.total
-    if total == 0:
-        kind = NotWholeEpochsError if clock.interval == "epoch" and clock.frequency == 1 else SchedulerConfigError
-        raise kind(
+    clock, notes = clock_of(config, horizon)
+    if clock.frequency > 1 and clock.intervals is not None and clock.intervals < clock.frequency:
+        raise SchedulerConfigError(
             "frequency",
             clock.frequency,
-            f"the schedule would not advance once: the run is shorter than {clock.frequency} {clock.interval}s",
-            "Lower frequency, write interval=step, or train for longer",
+            f"the schedule would not advance once: the run has {clock.room_in_words(Length.parse('100%', ''), 0, 1)}",
+            "Lower frequency, or train for longer",
         )
-    return _resolve(clock, config, 0, total, "", None)
+    resolver = _Resolver(clock)
+    plan = resolver.plan(config, 0, clock.total, "")
+    return replace(plan, notes=(*notes, *resolver.notes))
 
 
-def _resolve(
-    clock: Clock, config: configs.SchedulerConfig, start: int, span: int | None, key: str, hold: int | None
-) -> Plan:
-    """`config` over the `span` steps that begin at step `start` of the run."""
-    prefix = f"{key}." if key else ""
-    warm = clock.steps(config.warmup, f"{prefix}warmup", start, span) if config.warmup else 0
-    if span is not None and warm >= span:
+# ---------------------------------------------------------------------------------------- lengths -> scheduler steps
+
+
+class _Resolver:
+    """Turns the lengths of one schedule, stages included, into scheduler steps.
+
+    Attributes:
+        clock: what a scheduler step is.
+        notes: what is to be said about shares that are lifted to one step.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.notes: list[str] = []
+
+    def plan(self, config: SchedulerConfig, start: int, span: int | None, key: str, *, bounded: bool = False) -> Plan:
+        """`config` over the `span` steps that begin at step `start`; `bounded`: it holds still at their end."""
+        prefix = f"{key}." if key else ""
+        warm = self._warmup(config, start, span, prefix)
+        # A run of one step may be all warmup; the schedule's shares are then of that step.
+        rest = None if span is None else max(span - warm, 1)
+        params = self._params(config, start + warm, rest, prefix)
+        return Plan(
+            config=config,
+            params=config.resolved(params, rest, key),
+            warmup=warm,
+            hold=rest if bounded else None,
+            interval=self.clock.interval,
+            frequency=self.clock.frequency,
+            steps=span,
+            stages=self._stages(config, start + warm, rest, prefix),
+            key=key,
+        )
+
+    def _length(self, value: Any, key: str, start: int, span: int | None) -> int:
+        length = Length.parse(value, key)
+        exact = self.clock.exact(length, key, value, start, span)
+        if self.clock.is_lifted(length, exact):
+            self.notes.append(f"{key}={value} is 1 of {span} steps here, the least there is")
+        return self.clock.round(length, exact, key, value)
+
+    def _warmup(self, config: SchedulerConfig, start: int, span: int | None, prefix: str) -> int:
+        if not config.warmup:
+            return 0
+        key, length = f"{prefix}warmup", Length.parse(config.warmup, f"{prefix}warmup")
+        warm = self._length(config.warmup, key, start, span)
+        if span is None or warm < span:
+            return warm
+        if length.is_share and length.amount < 100:
+            if span > 1:
+                self.notes.append(
+                    f"{key}={config.warmup} is {span - 1} of {span} steps here, one is left to the schedule"
+                )
+            return max(span - 1, 1)
+        whole = "stage" if prefix else "run"
+        room = "100%" if length.is_share else self.clock.room_in_words(length, start, span)
         raise SchedulerConfigError(
-            f"{prefix}warmup",
+            key,
             config.warmup,
-            f"the warmup takes {warm} of {span} scheduler steps, and leaves none for the schedule",
+            f"the warmup takes {self.clock.in_words(length)}, and the {whole} has {room}: nothing is left to the schedule",
             "Shorten the warmup, or train for longer",
         )
-    start += warm
-    rest = None if span is None else span - warm
-    params: dict[str, Any] = {}
-    for name, item in config.__dataclass_fields__.items():
-        if name in configs.COMMON or name == "stages":
-            continue
-        value = getattr(config, name)
-        if item.metadata.get("length") and value is not None:
-            value = _resolve_length(clock, value, prefix + name, start, rest)
-        params[name] = value
-    found = entry(config.name)
-    stages: list[tuple[int, Plan]] = []
-    if isinstance(config, configs.SequentialLRConfig):
-        stages = _resolve_sequence(clock, config, start, rest, prefix)
-    else:
-        stages = [(0, _resolve(clock, child, start, rest, prefix + name, None)) for name, child in config.children()]
-    if found.kind == "function":
-        params["lr_lambda"] = _bind(params["lr_lambda"], prefix, rest)
-    if isinstance(params.get("scale_fn"), str):
-        params["scale_fn"] = Formula(params["scale_fn"], prefix + "scale_fn", variable=("x",))
-    if found.kind == "phases":
-        params.pop("epochs"), params.pop("steps_per_epoch")
-        params["pct_start"] = float(params["pct_start"])
-    if isinstance(config, configs.ExponentialLRConfig):
-        _check_growth(prefix + "gamma", config.gamma, rest)
-    if isinstance(config, (configs.StepLRConfig, configs.MultiStepLRConfig)):
-        events = (
-            None
-            if rest is None
-            else rest // params["step_size"]
-            if "step_size" in params
-            else len(params["milestones"])
-        )
-        _check_growth(prefix + "gamma", config.gamma, events)
-    envelope = Envelope(warm, config.warmup_start_factor, config.warmup_shape, hold)
-    return Plan(found, config, params, envelope, clock.interval, clock.frequency, span, stages, key)
+
+    def _params(self, config: SchedulerConfig, start: int, span: int | None, prefix: str) -> dict[str, Any]:
+        params = {}
+        for item in dataclasses.fields(config):
+            name = item.name
+            if name in COMMON or name == "stages":
+                continue
+            value = getattr(config, name)
+            if value is not None and item.metadata.get("length"):
+                value = self._lengths(value, prefix + name, start, span)
+            elif value is not None and item.metadata.get("formula"):
+                value = _bound(value, prefix + name, item.metadata["formula"], span)
+            params[name] = value
+        return params
+
+    def _lengths(self, value: Any, key: str, start: int, span: int | None) -> Any:
+        if not isinstance(value, list):
+            return self._length(value, key, start, span)
+        resolved = [self._length(one, f"{key}.{i}", start, span) for i, one in enumerate(value)]
+        for (before, after), (one, other) in zip(itertools.pairwise(resolved), itertools.pairwise(value), strict=True):
+            if after > before:
+                continue
+            share = Length.parse(one, key).is_share or Length.parse(other, key).is_share
+            if after < before or not share:
+                raise SchedulerConfigError(
+                    key, value, f"these rise strictly, and here they are steps {resolved}", "Sort them, each only once"
+                )
+            self.notes.append(f"{key}: {one} and {other} are the same step {after} here")
+        return resolved
+
+    def _stages(
+        self, config: SchedulerConfig, start: int, span: int | None, prefix: str
+    ) -> tuple[tuple[int, Plan], ...]:
+        if config.arrangement == "sequence":
+            return tuple(self._sequence(config, start, span, prefix))
+        return tuple((0, self.plan(child, start, span, prefix + name)) for name, child in config.children())
+
+    def _sequence(
+        self, config: SchedulerConfig, start: int, span: int | None, prefix: str
+    ) -> Iterator[tuple[int, Plan]]:
+        children, written = list(config.children()), list(config.stage_lengths())
+        lengths = [StageLength(f"{prefix}{name}.length", one) for (name, _), one in zip(children, written, strict=True)]
+        sequence = Sequence(self.clock, lengths, start, span, "stage" if prefix else "run")
+        marks = sequence.boundaries()
+        self.notes += sequence.notes
+        for i, (name, child) in enumerate(children):
+            begin, end = marks[i] or 0, marks[i + 1]
+            bounded = i == len(children) - 1 and written[i] is not None and not child.metric_driven
+            own = None if end is None else end - begin
+            yield begin, self.plan(child, start + begin, own, prefix + name, bounded=bounded)
 
 
-def _resolve_length(clock: Clock, value: Any, key: str, start: int, span: int | None) -> Any:
-    if not isinstance(value, list):
-        return clock.steps(value, key, start, span)
-    resolved = [clock.steps(v, f"{key}.{i}", start, span) for i, v in enumerate(value)]
-    if any(after <= before for before, after in itertools.pairwise(resolved)):
-        error = configs.unsorted_lengths(key, value)
-        raise SchedulerConfigError(key, value, f"{error.rule}; here they are steps {resolved}", error.remedy)
-    return resolved
-
-
-def _bind(function: Any, prefix: str, steps: int | None) -> Any:
-    if isinstance(function, list):
-        return [_bind(one, prefix, steps) for one in function]
-    if isinstance(function, str):
-        function = Formula(function, f"{prefix}lr_lambda")
-        bound = function.bind(steps)
-        bound.check(steps)
-        return bound
-    return function
-
-
-def _check_growth(key: str, gamma: float, times: int | None) -> None:
-    if times is not None and gamma > 1 and not gamma_is_finite(gamma, times):
-        raise SchedulerConfigError(
-            key, gamma, f"after {times} multiplications the rate would be infinite", "Lower gamma"
-        )
-
-
-def gamma_is_finite(gamma: float, times: int) -> bool:
-    """Whether ``gamma ** times`` fits a float with room for the base rate."""
-    return bool(curves.scalar.power(float(gamma), times) < 1e300)
-
-
-def _resolve_sequence(
-    clock: Clock, config: configs.SequentialLRConfig, start: int, span: int | None, prefix: str
-) -> list[tuple[int, Plan]]:
-    """Stages in their places: ends are rounded as positions, so the parts add up to the whole."""
-    stages: list[tuple[int, Plan]] = []
-    children = list(config.children())
-    position, begin = Fraction(0), 0
-    for i, ((name, child), size) in enumerate(zip(children, config.stage_lengths(), strict=True)):
-        key = f"{prefix}{name}"
-        end: int | None
-        if size is None:
-            end = span
-        else:
-            amount = clock.exact(Length.parse(size, f"{key}.length"), f"{key}.length", size, start + begin, span)
-            clock.round(amount, f"{key}.length", size)
-            position += amount
-            end = clock.round(position, f"{key}.length", size)
-        if span is not None and cast(int, end) > span:
-            raise SchedulerConfigError(
-                f"{key}.length",
-                size,
-                f"the stages up to here take {end} scheduler steps, and there are {span}",
-                "Shorten the stages, or leave out the length of the last one",
-            )
-        if end is not None and end <= begin:
-            raise SchedulerConfigError(
-                f"{key}.length",
-                size,
-                f"no step is left for this stage: it would begin at step {begin} and end at step {end}",
-                "Shorten the stages before it, or lengthen this one",
-            )
-        last = i == len(children) - 1
-        # A stage that ends before the run does holds its last value.
-        ends_early = last and size is not None and end is not None and not child.metric_driven
-        length = None if end is None else end - begin
-        hold = cast(int, length) if ends_early and (span is None or cast(int, end) < span) else None
-        stages.append((begin, _resolve(clock, child, start + begin, length, key, hold)))
-        begin = cast(int, end)
-    return stages
-
-
-# ---------------------------------------------------------------------------------------- values
-
-_CHUNK = 1 << 14
-
-
-def group_value(value: Any, group: int, default: Any) -> Any:
-    """The value of one parameter group out of one number, a list, or a mapping by index."""
-    if isinstance(value, dict):
-        value = value.get(str(group), default)
+def _bound(value: Any, key: str, variables: tuple[str, ...], steps: int | None) -> Any:
+    """A formula (or several) for a run of `steps` scheduler steps; a Python callable as it is."""
     if isinstance(value, list):
-        value = value[group]
-    return default if value is None else value
-
-
-class Rates:
-    """The rates of one parameter group as a function of an array of steps.
-
-    Args:
-        plan: the schedule.
-        base_lr: the group's own rate.
-        group: its index, where the plan has values per group.
-    """
-
-    def __init__(self, plan: Plan, base_lr: float, group: int = 0) -> None:
-        if plan.entry.kind == "metric":
-            raise SchedulerConfigError(
-                f"{plan.key}.name" if plan.key else "name",
-                plan.entry.name,
-                "a schedule that reacts to a metric has no curve",
-                "Leave it out of curve(...), or choose a schedule of the step alone",
-            )
-        self.plan, self.base = plan, float(base_lr)
-        p = SimpleNamespace(**plan.params)
-        self.params = p
-        self.children = [(start, Rates(stage, base_lr, group)) for start, stage in plan.stages]
-        kind, name = plan.entry.kind, plan.entry.name
-        self.values: list[float] = []
-        if name == "multi_step":
-            p.sorted_milestones = p.milestones
-        if name == "cyclic":
-            high = group_value(p.max_lr, group, self.base)
-            low = group_value(p.base_lr, group, high / 10)
-            configs.check_bounds(low, high)
-            up, down = float(p.step_size_up), float(p.step_size_down or p.step_size_up)
-            p.total_size, p.step_ratio = up + down, up / (up + down)
-            p._scale_fn_custom = p.scale_fn
-            self.values = [low, high]
-        elif kind == "mix":
-            low = group_value(p.eta_min, group, 0.0)
-            check_floor(f"{plan.key}.eta_min" if plan.key else "eta_min", low, self.base)
-            self.values = [low, self.base]
-        elif kind == "function":
-            function = p.lr_lambda[group] if isinstance(p.lr_lambda, list) else p.lr_lambda
-            multiplies = name == "multiplicative"
-            self._function = _RunningProduct(function) if multiplies else partial(curves.each, function)
-        elif kind == "phases":
-            peak = group_value(p.max_lr, group, self.base)
-            first = peak / p.div_factor
-            p.phases = curves.one_cycle_phases(p)
-            self.values = [first, peak, first / p.final_div_factor]
-
-    def _curve(self, t: Any) -> Any:
-        """The schedule without its envelope, at the ascending steps `t`."""
-        plan, p, m = self.plan, self.params, curves.array()
-        kind = plan.entry.kind
-        if kind == "factor":
-            return cast(Callable[..., Any], plan.entry.curve)(p, t, m) * self.base
-        if kind == "mix":
-            x = cast(Callable[..., Any], plan.entry.curve)(p, t, m)
-            low, high = self.values
-            return x * high if low == 0 else x * high + (1 - x) * low
-        if kind == "phases":
-            import numpy as np
-
-            return curves.one_cycle_array(p, np.minimum(t, _after_cycle(p.total_steps, t, m)), self.values)
-        if kind == "function":
-            return self._function(t) * self.base
-        if plan.entry.name == "sequential":
-            return self._sequence(t)
-        product = 1.0
-        for _, child in self.children:
-            product = product * (child(t) / self.base if self.base else child(t) * 0)
-        return product * self.base
-
-    def _sequence(self, t: Any) -> Any:
-        import numpy as np
-
-        out = np.empty(t.shape)
-        starts = [start for start, _ in self.children]
-        cuts = [0, *np.searchsorted(t, starts[1:], side="left").tolist(), t.size]
-        for (start, child), begin, end in zip(self.children, cuts, cuts[1:], strict=False):
-            if end > begin:
-                out[begin:end] = child(t[begin:end] - start)
-        return out
-
-    def __call__(self, t: Any) -> Any:
-        """The rates at the steps `t`, a float64 array in ascending order."""
-        import numpy as np
-
-        envelope = self.plan.envelope
-        if not envelope:
-            return self._curve(t)
-        W = envelope.warmup
-        own = np.maximum(t - W, 0.0)
-        if envelope.hold is not None:
-            own = np.minimum(own, float(envelope.hold))
-        out = self._curve(own)
-        warm = int(np.searchsorted(t, W, side="left"))
-        if warm:
-            out = np.array(out)
-            out[:warm] *= curves.warmup(envelope.shape, envelope.start_factor, W, t[:warm], curves.array())
-        return out
-
-
-def _after_cycle(total: int, t: Any, m: Any) -> Any:
-    """One step past its end torch's cycle begins to climb; after that torch raises and ours holds the last value."""
-    return m.where(t > total, float(total - 1), float(total))
-
-
-class _RunningProduct:
-    """``f(1) ... f(t)`` for ascending arrays of steps, in extended precision where the platform has it."""
-
-    def __init__(self, function: Any) -> None:
-        import numpy as np
-
-        self._whole = getattr(function, "array", None) if np.finfo(np.longdouble).nmant >= 63 else None
-        self._product = curves.Product(function)
-        self._at, self._value = 0, np.longdouble(1)
-
-    def __call__(self, t: Any) -> Any:
-        import numpy as np
-
-        if self._whole is None or not t.size:
-            return np.fromiter((self._product(x) for x in t.tolist()), np.float64, t.size)
-        first, last = int(t[0]), int(t[-1])
-        if first < self._at:
-            self._at, self._value = 0, np.longdouble(1)
-        factors = self._whole(np.arange(self._at + 1, last + 1, dtype=np.float64)).astype(np.longdouble)
-        table = np.concatenate([[self._value], np.cumprod(factors) * self._value])
-        out = table[t.astype(np.int64) - self._at].astype(np.float64)
-        self._value, self._at = table[-1], last
-        return out
-
-
-def check_floor(key: str, eta_min: float, base: float) -> None:
-    """Refuse a lowest rate above the base rate."""
-    if eta_min > base:
-        raise SchedulerConfigError(
-            key, eta_min, f"the lowest rate is above the optimizer's own rate {base:g}", "Lower it, or raise the rate"
-        )
-
-
-def curve(scheduler: Any, base_lr: float, horizon: Horizon, *, group: int = 0) -> Any:
-    """The rates of a whole run, computed without torch.
-
-    Args:
-        scheduler: a composed node, a dict, a config object, or the name of a schedule.
-        base_lr: the optimizer's own rate.
-        horizon: the run's size.
-        group: index of the parameter group, where the schedule has values per group.
-
-    Returns:
-        float64 array of shape ``(scheduler steps of the run,)``: the rate of each, the first one first.
-
-    Raises:
-        SchedulerConfigError: for a configuration that does not fit the run, and for metric-driven schedules.
-
-    >>> curve({"name": "cosine"}, base_lr=0.1, horizon=Horizon(epochs=4)).round(4).tolist()
-    [0.1, 0.0854, 0.05, 0.0146]
-    """
-    import numpy as np
-
-    if not isinstance(horizon, Horizon):
-        raise SchedulerConfigError(
-            "horizon",
-            horizon,
-            "a curve needs the run's size",
-            "Write lr_configs.Horizon(epochs=90, steps_per_epoch=391)",
-        )
-    plan = resolve(scheduler, horizon)
-    rates = Rates(plan, base_lr, group)
-    if plan.steps is None:
-        raise SchedulerConfigError(
-            "horizon",
-            horizon,
-            f"the schedule advances by {plan.interval}s, and the run's length in {plan.interval}s is not known",
-            "Write Horizon(epochs=90, steps_per_epoch=391)",
-        )
-    out = np.empty(plan.steps)
-    with np.errstate(under="ignore"):
-        for start in range(0, plan.steps, _CHUNK):
-            stop = min(start + _CHUNK, plan.steps)
-            out[start:stop] = rates(np.arange(start, stop, dtype=np.float64))
-    return out
+        return [_bound(one, f"{key}.{i}", variables, steps) for i, one in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    formula = Formula(value, key, variable=variables)
+    if "t" not in variables:
+        return formula
+    formula = formula.bind(steps)
+    formula.check(steps)
+    return formula

@@ -1,18 +1,25 @@
-"""Lengths: every unit at every interval, the rounding rule, and what is refused."""
+"""Lengths: every unit at every interval, the rounding rule, what advances the schedule, and what is refused."""
 
 from __future__ import annotations
 
+import copy
+import itertools
+import pickle
+import time
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lr_configs import Horizon, SchedulerConfigError
+from lr_configs.errors import SchedulerConfigError
+from lr_configs.horizon import Clock, Horizon, Length
 from lr_configs.plan import resolve
 
 RUN = Horizon(epochs=90, steps_per_epoch=391)
+STEPS = 35_190
 
 
 def T_max(value: Any, horizon: Horizon | None = RUN, **keys: Any) -> tuple[int, str]:
@@ -28,50 +35,145 @@ def T_max(value: Any, horizon: Horizon | None = RUN, **keys: Any) -> tuple[int, 
         ("30", "epoch", (30, "epoch")),
         (1e4, "step", (10_000, "step")),
         ("1e4", "step", (10_000, "step")),
+        (np.int64(30), "auto", (30, "epoch")),
+        (np.float32(30), "auto", (30, "epoch")),
+        (Fraction(60, 2), "auto", (30, "epoch")),
         ("30ep", "auto", (30, "epoch")),
         ("30 ep", "step", (11_730, "step")),
         ("1.5ep", "auto", (587, "step")),  # 586.5, halves upwards
         ("500st", "auto", (500, "step")),
         ("782st", "epoch", (2, "epoch")),
-        ("782st", "auto", (2, "epoch")),
-        ("10%", "auto", (9, "epoch")),
-        ("2.5%", "auto", (880, "step")),  # 2.25 epochs, 879.75 steps
+        ("782st", "auto", (782, "step")),
+        ("10%", "auto", (3519, "step")),
+        ("10%", "epoch", (9, "epoch")),
+        ("2.5%", "auto", (880, "step")),  # 879.75
         ("100%", "epoch", (90, "epoch")),
-        ("100%", "step", (35_190, "step")),
+        ("100%", "step", (STEPS, "step")),
     ],
 )
 def test_units(value: Any, interval: str, expected: tuple[int, str]) -> None:
     assert T_max(value, interval=interval) == expected
 
 
-def test_a_plain_number_keeps_its_meaning_when_the_interval_becomes_step() -> None:
-    plan = resolve({"name": "step", "step_size": 30, "warmup": "500st"}, RUN)
-    assert (plan.interval, plan.params["step_size"], plan.envelope.warmup) == ("step", 30 * 391, 500)
+def test_a_plain_number_keeps_its_meaning_when_another_length_makes_the_interval_step() -> None:
+    for warmup, steps in (("500st", 500), ("5ep", 5 * 391), ("1%", 352)):
+        plan = resolve({"name": "step", "step_size": 30, "warmup": warmup}, RUN)
+        assert (plan.interval, plan.params["step_size"], plan.warmup) == ("step", 30 * 391, steps)
+    explicit = resolve({"name": "step", "step_size": 30, "warmup": "500st", "interval": "step"}, RUN)
+    assert explicit.params["step_size"] == 30
+    alone = resolve({"name": "step", "step_size": 30, "warmup": "500st"})
+    assert (alone.interval, alone.params["step_size"], alone.warmup) == ("step", 30, 500)
 
 
-def test_a_run_that_knows_no_epochs_counts_steps() -> None:
-    assert T_max(30, Horizon(steps=1000)) == (30, "step")
-    assert T_max("100%", Horizon(steps=1000)) == (1000, "step")
-    assert T_max("100%", Horizon(epochs=7)) == (7, "epoch")
+STEP_OR_EPOCH = {
+    "plain": ({"name": "step", "step_size": 30}, "epoch"),
+    "whole epochs": ({"name": "step", "step_size": "30ep"}, "epoch"),
+    "plain warmup": ({"name": "step", "step_size": 30, "warmup": 5}, "epoch"),
+    "no lengths": ({"name": "exponential"}, "epoch"),
+    "plateau": ({"name": "reduce_on_plateau", "monitor": "x"}, "epoch"),
+    "part of an epoch": ({"name": "step", "step_size": "1.5ep"}, "step"),
+    "updates": ({"name": "step", "step_size": "391st"}, "step"),
+    "a share of whole epochs": ({"name": "step", "step_size": "10%"}, "step"),
+    "a default share": ({"name": "cosine"}, "step"),
+    "epochs of warmup": ({"name": "step", "step_size": 30, "warmup": "5ep"}, "step"),
+    "natural": ({"name": "cyclic", "step_size_up": 30}, "step"),
+    "natural stage": ({"name": "sequential", "stages": [{"name": "none", "length": 5}, "one_cycle"]}, "step"),
+    "stage length": (
+        {"name": "sequential", "stages": [{"name": "none", "length": "5%"}, {"name": "step", "step_size": 3}]},
+        "step",
+    ),
+    "plain stages": (
+        {"name": "sequential", "stages": [{"name": "none", "length": 5}, {"name": "step", "step_size": 3}]},
+        "epoch",
+    ),
+    "warmup of a stage": (
+        {"name": "chained", "stages": [{"name": "step", "step_size": 3}, {"name": "exponential", "warmup": "1ep"}]},
+        "step",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STEP_OR_EPOCH)
+@pytest.mark.parametrize(
+    "horizon", [RUN, Horizon(epochs=100, steps_per_epoch=1), Horizon(steps=9000, steps_per_epoch=70)]
+)
+def test_auto_is_decided_by_what_is_written(case: str, horizon: Horizon) -> None:
+    node, interval = STEP_OR_EPOCH[case]
+    plan = resolve(node, horizon)
+    assert (plan.interval, plan.notes) == (interval, ())
+
+
+def test_max_steps_alone_does_not_turn_epochs_into_updates() -> None:
+    horizon = Horizon(steps=1000, steps_per_epoch=391)
+    assert T_max(2, horizon) == (2, "epoch")
+    for text in ("0.95 ** epoch", "0.95 ** epoch if T > 0 else 1"):
+        plan = resolve({"name": "lambda", "lr_lambda": text}, horizon)
+        assert (plan.interval, plan.steps) == ("epoch", 3)
+
+
+def test_where_updates_per_epoch_cannot_be_known_shares_count_epochs() -> None:
+    horizon = Horizon(epochs=20)
+    for node in ({"name": "cosine"}, {"name": "one_cycle"}, {"name": "step", "step_size": 3, "warmup": "10%"}):
+        plan = resolve(node, horizon)
+        assert (plan.interval, plan.steps) == ("epoch", 20)
+        assert plan.notes == ("shares of the run count epochs: its updates per epoch are not known",)
+    assert resolve({"name": "step", "step_size": 3}, horizon).notes == ()
+    assert resolve({"name": "cyclic"}, horizon).interval == "step"
+    refused = (
+        ({"name": "cosine", "warmup": "500st"}, r"updates cannot be counted in epochs: the updates per epoch are not"),
+        ({"name": "step", "step_size": 3, "warmup": "5ep"}, r"epochs cannot be counted in updates.*interval=epoch"),
+        ({"name": "cosine", "T_max": "33%"}, r"this is 6.6 epochs.*Give the horizon its steps_per_epoch"),
+    )
+    for node, match in refused:
+        with pytest.raises(SchedulerConfigError, match=match):
+            resolve(node, horizon)
+
+
+def test_a_stream_has_no_epochs() -> None:
+    stream = Horizon(steps=1000)
+    assert T_max("100%", stream) == (1000, "step")
+    assert T_max("30st", stream) == (30, "step")
+    assert T_max(30, stream, interval="step") == (30, "step")
+    assert resolve({"name": "cyclic"}, stream).params["step_size_up"] == 2000
+    plan = resolve("exponential", stream)
+    assert (plan.interval, plan.steps) == ("epoch", None)
+    assert plan.notes == ("the schedule advances by epochs, and this run says nothing of its epochs",)
+    message = "{}: a plain number counts epochs here, and this run has none. Write '30st' or '10%'."
+    for node, key in (
+        ({"name": "step", "step_size": 30}, "step_size=30"),
+        ({"name": "step", "step_size": "30st", "warmup": 30}, "warmup=30"),
+    ):
+        with pytest.raises(SchedulerConfigError) as caught:
+            resolve(node, stream)
+        assert str(caught.value) == message.format(key)
+    with pytest.raises(SchedulerConfigError, match="an 'ep' counts epochs, and this run has none"):
+        T_max("30ep", stream)
 
 
 def test_a_run_that_ends_within_an_epoch() -> None:
     horizon = Horizon(steps=1000, steps_per_epoch=400)
     assert T_max("100%", horizon) == (1000, "step")
     assert T_max(2, horizon, interval="epoch") == (2, "epoch")
-    with pytest.raises(SchedulerConfigError, match=r"T_max='100%': the run ends after 2.5 epochs"):
-        T_max("100%", horizon, interval="epoch")
+    assert T_max("100%", horizon, interval="epoch") == (3, "epoch")
+    assert resolve({"name": "step", "step_size": 1}, Horizon(steps=4, steps_per_epoch=400)).steps == 1
 
 
 def test_lists() -> None:
-    assert resolve({"name": "multi_step", "milestones": ["50%", "75%"]}, Horizon(epochs=20)).params["milestones"] == [
-        10,
-        15,
-    ]
-    plan = resolve({"name": "multi_step", "milestones": [1, "2.5ep", "75%"]}, Horizon(epochs=4, steps_per_epoch=10))
-    assert plan.params["milestones"] == [10, 25, 30]
+    def milestones(value: Any, horizon: Horizon, **keys: Any) -> Any:
+        return resolve({"name": "multi_step", "milestones": value, **keys}, horizon).params["milestones"]
+
+    assert milestones(["50%", "75%"], Horizon(epochs=20), interval="epoch") == [10, 15]
+    assert milestones([1, "2.5ep", "75%"], Horizon(epochs=4, steps_per_epoch=10)) == [10, 25, 30]
     with pytest.raises(SchedulerConfigError, match=r"milestones=\['50%', 1\].*here they are steps \[20, 1\]"):
-        resolve({"name": "multi_step", "milestones": ["50%", 1]}, Horizon(epochs=40, steps_per_epoch=1))
+        milestones(["50%", 1], Horizon(epochs=40, steps_per_epoch=1))
+    with pytest.raises(SchedulerConfigError, match=r"here they are steps \[1, 1\]"):
+        milestones(["2st", "3st"], Horizon(steps=40), frequency=2 + 1)
+
+
+def test_milestones_may_coincide_in_a_short_run() -> None:
+    plan = resolve({"name": "multi_step", "milestones": ["50%", "55%", "90%"]}, Horizon(steps=4))
+    assert plan.params["milestones"] == [2, 2, 4]
+    assert plan.notes == ("milestones: 50% and 55% are the same step 2 here",)
 
 
 def test_epochs_of_unequal_length() -> None:
@@ -85,64 +187,161 @@ def test_epochs_of_unequal_length() -> None:
         "interval": "step",
     }
     assert resolve(node, horizon).stages[1][1].params["step_size"] == 2
+    node = {"name": "sequential", "stages": ["none", {"name": "none", "length": "2ep"}], "interval": "step"}
+    assert [start for start, _ in resolve(node, horizon).stages] == [0, 10]
 
 
 def test_without_a_horizon() -> None:
     assert T_max(30, None) == (30, "epoch")
     assert T_max("500st", None) == (500, "step")
     assert T_max("30ep", None) == (30, "epoch")
-    for value, hint in (("10%", "Give horizon=Horizon"), ("1.5ep", "steps per epoch are not known")):
-        with pytest.raises(SchedulerConfigError, match=hint):
-            T_max(value, None)
+    with pytest.raises(SchedulerConfigError, match="the updates per epoch are not known here"):
+        T_max("1.5ep", None)
+    with pytest.raises(SchedulerConfigError, match="needs the run's length") as caught:
+        T_max("10%", None)
+    for way in ("lr_configs.LRSchedulerCallback", "lr_configs.lightning(", "horizon=Horizon("):
+        assert way in caught.value.remedy
 
 
 def test_frequency_makes_scheduler_steps_longer() -> None:
     assert T_max("100%", Horizon(epochs=10), frequency=2) == (5, "epoch")
-    assert T_max("100%", Horizon(epochs=10, steps_per_epoch=7), frequency=3, interval="step") == (23, "step")
-    with pytest.raises(SchedulerConfigError, match="would not advance once"):
+    assert T_max("100%", Horizon(epochs=10, steps_per_epoch=7), frequency=3) == (24, "step")  # 70 / 3, the last shorter
+    assert T_max("100%", Horizon(steps=3), frequency=3) == (1, "step")
+    with pytest.raises(SchedulerConfigError, match="would not advance once: the run has 3 epochs"):
         T_max("100%", Horizon(epochs=3), frequency=5, interval="epoch")
+
+
+# ---------------------------------------------------------------------------------------- the least there is
+
+
+def test_a_share_is_at_least_one_step() -> None:
+    plan = resolve({"name": "step", "step_size": "1%", "warmup": "1%"}, Horizon(steps=20))
+    assert (plan.warmup, plan.params["step_size"]) == (1, 1)
+    assert plan.notes == (
+        "warmup=1% is 1 of 20 steps here, the least there is",
+        "step_size=1% is 1 of 19 steps here, the least there is",
+    )
+    assert resolve({"name": "step", "step_size": "10%"}, Horizon(steps=20)).notes == ()
+    by_epoch = resolve({"name": "step", "step_size": "10%", "interval": "epoch"}, Horizon(epochs=4))
+    assert by_epoch.params["step_size"] == 1
+    assert by_epoch.notes == ("step_size=10% is 1 of 4 steps here, the least there is",)
+
+
+def test_a_warmup_may_take_the_whole_of_one_step() -> None:
+    plan = resolve({"name": "cosine", "warmup": "5%"}, Horizon(steps=1))
+    assert (plan.warmup, plan.steps, plan.params["T_max"]) == (1, 1, 1)
+    plan = resolve({"name": "cosine", "warmup": "90%"}, Horizon(steps=4))
+    assert (plan.warmup, plan.params["T_max"]) == (3, 1)
+    assert plan.notes == ("warmup=90% is 3 of 4 steps here, one is left to the schedule",)
+
+
+@pytest.mark.parametrize("steps", range(1, 30))
+@pytest.mark.parametrize("name", ["cosine", "step", "multi_step", "cosine_warm_restarts", "one_cycle", "chained"])
+def test_a_smoke_test_runs_with_the_same_yaml(name: str, steps: int) -> None:
+    plan = resolve({"name": name, "warmup": "1%"}, Horizon(epochs=1, steps_per_epoch=steps))
+    assert (plan.interval, plan.steps) == ("step", steps)
+
+
+def starts(lengths: list[Any], horizon: Horizon, **keys: Any) -> list[int]:
+    stages = [{"name": "none", **({} if one is None else {"length": one})} for one in lengths]
+    plan = resolve({"name": "sequential", "stages": stages, **keys}, horizon)
+    return [start for start, _ in plan.stages]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "steps", "expected"),
+    [
+        (["10%", None], 100, [0, 10]),
+        (["10%", None], 4, [0, 1]),
+        (["10%", None], 2, [0, 1]),
+        (["95%", None], 4, [0, 3]),
+        ([None, "10%"], 100, [0, 90]),
+        ([None, "10%"], 4, [0, 3]),
+        (["10%", None, "20%"], 100, [0, 10, 80]),
+        (["1%", None, "1%"], 3, [0, 1, 2]),
+        (["1%", "1%", None, "1%", "1%"], 6, [0, 1, 2, 4, 5]),
+        (["1%", "1%", "98%"], 10, [0, 1, 2]),
+        (["98%", "1%", "1%"], 10, [0, 8, 9]),
+        (["98%", "1%", "1%"], 3, [0, 1, 2]),
+        (["1%", "5st", None], 10, [0, 1, 6]),  # what is absolute stays what it is
+        ([None, "5st", "1%"], 10, [0, 4, 9]),
+        (["5st", None, "2st"], 10, [0, 5, 8]),
+        (["50%", "50%"], 5, [0, 3]),
+        (["5st"], 10, [0]),
+    ],
+)
+def test_stages_in_their_places(lengths: list[Any], steps: int, expected: list[int]) -> None:
+    assert starts(lengths, Horizon(steps=steps)) == expected
+
+
+def test_stages_in_epochs() -> None:
+    assert starts(["10%", None], Horizon(epochs=4), interval="epoch") == [0, 1]
+    assert starts([2, None, 3], Horizon(epochs=10)) == [0, 2, 7]
+    with pytest.raises(SchedulerConfigError, match=r"this is 2\.5 epochs"):
+        starts(["25%", None], Horizon(epochs=10), interval="epoch")
+
+
+def test_a_last_stage_with_a_length_holds_what_it_ends_with() -> None:
+    node = {"name": "sequential", "stages": [{"name": "cosine", "length": 10, "warmup": 2}]}
+    for horizon in (None, Horizon(epochs=10), Horizon(epochs=40)):
+        (_, stage), *_ = resolve({**node, "interval": "epoch"}, horizon).stages
+        assert (stage.warmup, stage.params["T_max"], stage.hold, stage.steps) == (2, 8, 8, 10)
+    open_ended = {"name": "sequential", "stages": [{"name": "none", "length": 4}, "none"]}
+    assert [stage.hold for _, stage in resolve(open_ended, Horizon(epochs=10)).stages] == [None, None]
 
 
 @settings(deadline=None, max_examples=300)
 @given(
-    st.integers(10, 5000),
+    st.integers(1, 5000),
     st.lists(st.integers(1, 40), min_size=1, max_size=6),
     st.sampled_from([0, "1%", "7%", "12.5%"]),
+    st.integers(0, 5),
+    st.integers(1, 3),
 )
-def test_parts_add_up_to_the_whole(steps: int, shares: list[int], warm: Any) -> None:
-    total = sum(shares)
-    stages = [
-        {"name": "none", "length": f"{Fraction(100 * s, total).limit_denominator(10**9).__float__():.9f}%"}
-        for s in shares[:-1]
-    ]
-    node = {"name": "sequential", "interval": "step", "warmup": warm, "stages": [*stages, {"name": "none"}]}
-    try:
-        plan = resolve(node, Horizon(steps=steps))
-    except SchedulerConfigError as error:
-        assert "half a step" in error.rule or "no step is left" in error.rule  # noqa: PT017
+def test_parts_add_up_to_the_whole(steps: int, shares: list[int], warm: Any, free: int, frequency: int) -> None:
+    total, free = sum(shares), free % len(shares)
+    stages: list[dict[str, Any]] = [{"name": "none", "length": f"{100 * s / total:.9f}%"} for s in shares]
+    del stages[free]["length"]
+    node = {"name": "sequential", "warmup": warm, "stages": stages, "frequency": frequency, "interval": "step"}
+    whole = -(-steps // frequency)
+    rest = max(whole - resolve({"name": "none", "warmup": warm, "interval": "step"}, Horizon(steps=whole)).warmup, 1)
+    if rest < len(shares) or steps < frequency:
+        with pytest.raises(SchedulerConfigError):
+            resolve(node, Horizon(steps=steps))
         return
-    rest = steps - plan.envelope.warmup
+    plan = resolve(node, Horizon(steps=steps))
     assert sum(stage.steps or 0 for _, stage in plan.stages) == rest
     assert plan.stages[0][0] == 0
-    for (start, stage), (following, _) in zip(plan.stages, plan.stages[1:], strict=False):
+    assert all((stage.steps or 0) >= 1 for _, stage in plan.stages)
+    for (start, stage), (following, _) in itertools.pairwise(plan.stages):
         assert start + (stage.steps or 0) == following
-    # a half and a half of an odd number
-    halves = resolve(
-        {
-            "name": "sequential",
-            "interval": "step",
-            "stages": [{"name": "none", "length": "50%"}, {"name": "none", "length": "50%"}],
-        },
-        Horizon(steps=steps),
-    )
-    assert [stage.steps for _, stage in halves.stages] == [(steps + 1) // 2, steps - (steps + 1) // 2]
+    if rest >= 100 * len(shares):
+        for i, (start, _) in enumerate(plan.stages):
+            assert abs(start - rest * sum(shares[:i]) / total) <= 1
 
 
-REFUSED: dict[str, tuple[dict[str, Any], Horizon | None, str]] = {
+@settings(deadline=None, max_examples=200)
+@given(st.integers(1, 10**6), st.integers(1, 9), st.lists(st.integers(1, 10_000), min_size=2, max_size=5))
+def test_resolving_is_monotone(steps: int, frequency: int, amounts: list[int]) -> None:
+    clock = Clock("step", frequency, Horizon(steps=steps, steps_per_epoch=7))
+    for unit in ("%", "ep", "st"):
+        divisor = 100 if unit == "%" else 1
+        lengths = [Length(Fraction(a * frequency, divisor), unit) for a in sorted(amounts)]
+        exact = [clock.exact(length, "k", "", 0, clock.total) for length in lengths]
+        rounded = [clock.round(one, e, "k", "") for one, e in zip(lengths, exact, strict=True)]
+        assert rounded == sorted(rounded)
+        assert all(r >= 1 and (abs(r - e) <= Fraction(1, 2) or r == 1) for r, e in zip(rounded, exact, strict=True))
+
+
+# ---------------------------------------------------------------------------------------- what is refused
+
+REFUSED: dict[str, tuple[dict[str, Any], Any, str]] = {
     "unknown unit": ({"T_max": "10min"}, RUN, r"T_max='10min': 'min' is not a unit of length"),
     "unit hint": ({"T_max": "10epochs"}, RUN, r"did you mean 'ep'"),
     "text": ({"T_max": "soon"}, RUN, r"T_max='soon': this is not a length"),
     "bool": ({"T_max": True}, RUN, r"T_max=True"),
+    "numpy bool": ({"T_max": np.bool_(True)}, RUN, r"a length is a number or text with a unit"),
+    "array": ({"T_max": np.arange(3)}, RUN, r"a length is a number or text with a unit"),
     "zero": ({"T_max": 0}, RUN, r"T_max=0: a length is positive"),
     "negative": ({"T_max": -3}, RUN, r"T_max=-3: a length is positive"),
     "zero percent": ({"T_max": "0%"}, RUN, r"T_max='0%': a length is positive"),
@@ -150,49 +349,110 @@ REFUSED: dict[str, tuple[dict[str, Any], Horizon | None, str]] = {
     "more than all": ({"T_max": "150%"}, RUN, r"T_max='150%': a share of the run is at most 100%"),
     "half a step": ({"T_max": "1.5st"}, RUN, r"T_max='1.5st': a number of steps is an integer"),
     "fraction": ({"T_max": 2.5}, RUN, r"T_max=2.5: a number of steps is an integer"),
+    "share without its sign": (
+        {"warmup": 0.05},
+        RUN,
+        r"warmup=0.05: a number of steps is an integer. did you mean '5%'\?",
+    ),
     "infinite": ({"T_max": float("inf")}, RUN, r"T_max=inf"),
+    "not a number": ({"T_max": float("nan")}, RUN, r"T_max=nan"),
+    "huge": ({"T_max": "1e400"}, RUN, r"T_max='1e400': this number is out of the range"),
+    "huge share": ({"T_max": "1e99999999%"}, RUN, r"this number is out of the range"),
+    "tiny": ({"T_max": "1e-99999999ep"}, RUN, r"this number is out of the range"),
+    "many digits": ({"T_max": "9" * 5000}, RUN, r"this is not a length"),
+    "huge integer": ({"T_max": 10**400}, RUN, r"an integer of about 401 digits"),
+    "huger integer": ({"T_max": 10**5000}, RUN, r"an integer of about 5001 digits"),
+    "more than a float counts": ({"T_max": "1e16st"}, RUN, r"a length is at most 1e15"),
+    "foreign digits": ({"T_max": "٣"}, RUN, r"this is not a length"),
     "fraction of an epoch": ({"T_max": "1.5ep", "interval": "epoch"}, RUN, r"this is 1.5 epochs.*Write interval=step"),
     "steps within an epoch": ({"T_max": "500st", "interval": "epoch"}, RUN, r"this is 1.27877 epochs"),
+    "share within an epoch": ({"T_max": "1.5%", "interval": "epoch"}, RUN, r"this is 1.35 epochs"),
     "no horizon": ({"T_max": "10%"}, None, r"T_max='10%': a share of the run needs the run's length"),
-    "epochs with only steps": ({"T_max": "3ep"}, Horizon(steps=100), r"T_max='3ep': epochs cannot be counted in steps"),
-    "rounds to nothing": ({"T_max": "1%"}, Horizon(steps=10), r"T_max='1%': this is 0.1 of a scheduler step"),
-    "warmup as long as the run": ({"warmup": "100%"}, Horizon(steps=10), r"warmup='100%': the warmup takes 10 of 10"),
-    "warmup longer": ({"warmup": 20}, Horizon(steps=10), r"warmup=20: the warmup takes 20 of 10"),
-    "warmup of nothing": ({"warmup": "1%"}, Horizon(steps=10), r"warmup='1%'"),
-    "no run": ({}, 100, r"horizon=100: this is not a Horizon"),  # type: ignore[dict-item]
+    "epochs with only steps": (
+        {"T_max": "3ep", "interval": "step"},
+        Horizon(steps=100),
+        r"T_max='3ep': epochs cannot be counted in updates",
+    ),
+    "rounds to nothing": ({"T_max": "0.001ep"}, RUN, r"T_max='0.001ep': this is 0.391 of a scheduler step"),
+    "less than the frequency": (
+        {"T_max": "1st", "frequency": 3},
+        RUN,
+        r"T_max='1st': this is 0.333 of a scheduler step",
+    ),
+    "warmup as long as the run": (
+        {"warmup": "100%"},
+        Horizon(steps=10),
+        r"the warmup takes 100%, and the run has 100%",
+    ),
+    "warmup of all in one step": ({"warmup": "100%"}, Horizon(steps=1), r"the warmup takes 100%, and the run has 100%"),
+    "warmup in updates": (
+        {"warmup": "500st", "frequency": 20},
+        Horizon(steps=190),
+        r"warmup='500st': the warmup takes 500 updates, and the run has 190 updates: nothing is left",
+    ),
+    "warmup in epochs": (
+        {"warmup": "2ep"},
+        Horizon(steps=15, steps_per_epoch=10),
+        r"the warmup takes 2 epochs, and the run has 1.5 epochs",
+    ),
+    "warmup plain": (
+        {"T_max": 3, "warmup": 20},
+        Horizon(epochs=10),
+        r"warmup=20: the warmup takes 20 epochs, and the run has 10 epochs",
+    ),
+    "no run": ({}, 100, r"horizon=100: this is not a Horizon"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused(case: str) -> None:
     keys, horizon, match = REFUSED[case]
+    begin = time.perf_counter()
     with pytest.raises(SchedulerConfigError, match=match) as caught:
         resolve({"name": "cosine", **keys}, horizon)
+    assert time.perf_counter() - begin < 1
     assert caught.value.remedy
+    assert " . " not in str(caught.value)
+    assert str(caught.value).count("\n") < 3
 
 
 STAGES: dict[str, tuple[Any, str]] = {
     "exceed": (
         [{"name": "none", "length": 8}, {"name": "none", "length": 8}],
-        r"stages\.1\.length=8: the stages up to here take 16.*there are 10",
+        r"stages\.1\.length=8: the stages up to here take 16 updates, and the run has 10 updates",
+    ),
+    "mixed": (
+        [{"name": "none", "length": "8st"}, {"name": "none", "length": "50%"}],
+        r"stages\.1\.length='50%': the stages up to here take 13 updates, and the run has 10 updates",
+    ),
+    "one": ([{"name": "none", "length": "500st"}], r"this stage takes 500 updates, and the run has 10 updates"),
+    "behind the free one": (
+        ["none", {"name": "none", "length": "8st"}, {"name": "none", "length": "3st"}],
+        r"stages\.1\.length='8st': .* take 11 updates, and the run has 10",
     ),
     "shares exceed": (
         [{"name": "none", "length": "60%"}, {"name": "none", "length": "60%"}],
-        r"stages\.1\.length='60%'",
+        r"stages\.1\.length='60%': the stages up to here take 120%, and the run has 100%",
     ),
     "nothing left": (
         [{"name": "none", "length": "100%"}, {"name": "none"}],
         r"stages\.1\.length=None: no step is left",
     ),
-    "no length": (
-        [{"name": "none"}, {"name": "none"}],
-        r"stages\.0\.length=None: every stage but the last needs a length",
+    "nothing left in the middle": (
+        [{"name": "none", "length": "60%"}, "none", {"name": "none", "length": "4st"}],
+        r"stages\.1\.length=None: no step is left",
     ),
+    "no step for the last": (
+        [{"name": "none", "length": "9st"}, {"name": "none", "length": "5%"}, "none"],
+        r"stages\.0\.length='9st': this is 9 updates, and no scheduler step would be left",
+    ),
+    "more than steps": ([{"name": "none", "length": "5%"}] * 10 + ["none"], r"11 stages need .* the run has 10"),
+    "two without length": ([{"name": "none"}, {"name": "none"}], r"length"),
     "bad unit": ({"a": {"name": "none", "length": "3min"}, "b": "none"}, r"stages\.a\.length='3min'"),
     "inner": ({"a": {"name": "cosine", "T_max": "150%"}}, r"stages\.a\.T_max='150%'"),
     "inner warmup": (
         {"a": {"name": "none", "length": 5, "warmup": 5}, "b": "none"},
-        r"stages\.a\.warmup=5: the warmup takes 5 of 5",
+        r"stages\.a\.warmup=5: the warmup takes 5 updates, and the stage has 5 updates",
     ),
     "deep": (
         {"a": {"name": "sequential", "stages": {"b": {"name": "cosine", "T_max": "2min"}}}},
@@ -218,18 +478,38 @@ def test_stages_refused(case: str) -> None:
         resolve({"name": "sequential", "interval": "step", "monitor": "x", "stages": stages}, Horizon(steps=10))
 
 
+def test_a_free_stage_in_front_needs_the_run() -> None:
+    with pytest.raises(SchedulerConfigError, match=r"stages\.0\.length=None: a stage that takes what the others leave"):
+        resolve({"name": "sequential", "stages": ["none", {"name": "none", "length": 5}]})
+
+
 def test_a_product_has_no_lengths() -> None:
     with pytest.raises(SchedulerConfigError, match=r"stages\.a\.length=5.*all last for the whole run"):
         resolve({"name": "chained", "stages": {"a": {"name": "none", "length": 5}}}, Horizon(steps=10))
+
+
+# ---------------------------------------------------------------------------------------- horizons
 
 
 @pytest.mark.parametrize(
     ("kwargs", "match"),
     [
         ({}, "the size of a run is its epochs or its steps"),
+        ({"steps_per_epoch": 3}, "the size of a run is its epochs or its steps"),
         ({"epochs": 0}, "epochs=0"),
         ({"steps": -1}, "steps=-1"),
         ({"steps": 2.5}, "steps=2.5"),
+        ({"steps": float("inf")}, "steps=inf"),
+        ({"steps": True}, "steps=True"),
+        ({"steps": np.bool_(True)}, "steps=np.True_|steps=True"),
+        ({"steps": "10"}, "steps='10'"),
+        ({"steps": 10**400}, "steps='an integer of about 401 digits'"),
+        ({"steps": 10**5000}, "steps='an integer of about 5001 digits'"),
+        ({"epochs": 3, "steps_per_epoch": 0}, "steps_per_epoch=0"),
+        ({"epochs": 3, "steps_per_epoch": -1}, "steps_per_epoch=-1"),
+        ({"epochs": 3, "steps_per_epoch": "391"}, "steps_per_epoch='391'"),
+        ({"steps_per_epoch": []}, "steps_per_epoch"),
+        ({"steps_per_epoch": [3, 0]}, "steps_per_epoch=0"),
         ({"epochs": 3, "steps_per_epoch": [1, 2]}, "one number for each of the 3 epochs"),
         ({"epochs": 3, "steps": 10}, "do not divide"),
         ({"epochs": 3, "steps_per_epoch": 2, "steps": 10}, "have only 6 steps"),
@@ -238,3 +518,41 @@ def test_a_product_has_no_lengths() -> None:
 def test_horizons_refused(kwargs: dict[str, Any], match: str) -> None:
     with pytest.raises(SchedulerConfigError, match=match):
         Horizon(**kwargs)
+
+
+def test_horizons_take_any_integer() -> None:
+    horizon = Horizon(epochs=np.int64(3), steps_per_epoch=np.int32(5), steps=14.0)  # type: ignore[arg-type]
+    assert horizon == Horizon(epochs=3, steps_per_epoch=5, steps=14)
+    assert {type(one) for one in (horizon.epochs, horizon.steps_per_epoch, horizon.steps)} == {int}
+    assert Horizon(steps_per_epoch=np.array([4, 5])) == Horizon(steps_per_epoch=[4, 5])
+    assert pickle.loads(pickle.dumps(horizon)) == horizon == copy.deepcopy(horizon)
+    assert hash(Horizon(steps_per_epoch=[4, 5])) == hash(Horizon(steps_per_epoch=(4, 5)))
+
+
+@pytest.mark.parametrize(
+    ("horizon", "updates", "epochs", "left"),
+    [
+        (Horizon(epochs=10, steps_per_epoch=20), 100, 5, (100, 5)),
+        (Horizon(epochs=10, steps_per_epoch=20), 110, 5, (90, 5)),  # an epoch in progress counts whole
+        (Horizon(epochs=10, steps_per_epoch=20), 0, 0, (200, 10)),
+        (Horizon(epochs=10, steps_per_epoch=20), 200, 10, (1, Fraction(1, 20))),
+        (Horizon(steps=1000, steps_per_epoch=391), 500, 1, (500, 1 + Fraction(218, 391))),
+        (Horizon(steps_per_epoch=[10, 2, 4]), 10, 1, (6, 2)),
+        (Horizon(steps_per_epoch=[10, 2, 4]), 11, 1, (5, 2)),
+        (Horizon(epochs=10), 123, 4, (None, 6)),
+        (Horizon(steps=1000), 400, 0, (600, None)),
+        (Horizon(steps=1000), 1000, 0, (1, None)),
+        (Horizon(epochs=10, steps_per_epoch=20), 95, 5, (100, 5)),  # some were skipped
+        (Horizon(epochs=10, steps_per_epoch=20), 200, 5, (100, 5)),  # two per batch
+    ],
+)
+def test_what_is_left_of_a_run(horizon: Horizon, updates: int, epochs: int, left: tuple[Any, Any]) -> None:
+    rest = horizon.remaining(updates, epochs)
+    assert (rest.total_steps, rest.total_epochs) == left
+
+
+def test_the_epoch_in_progress_ends_early() -> None:
+    left = Horizon(epochs=10, steps_per_epoch=20).remaining(110, 5)
+    assert resolve({"name": "step", "step_size": "1ep", "interval": "step"}, left).params["step_size"] == 10
+    node = {"name": "multi_step", "milestones": ["1ep", "2ep"], "interval": "step"}
+    assert resolve(node, left).params["milestones"] == [10, 30]
