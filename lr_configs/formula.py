@@ -93,7 +93,7 @@ class Formula:
             value = self.value(t)
         if -math.inf < value < math.inf:
             return value
-        raise refused(self.key, self.text, f"the formula fails at t={t:g}, where its value is {value}")
+        raise refused(self.key, self.text, f"the formula fails at t={_step(t)}, where its value is {value}")
 
     def value(self, t: float) -> float:
         """The factor at step `t`, also where it is not finite."""
@@ -129,8 +129,8 @@ class Formula:
         for start in range(0, whole, _CHUNK):
             self._check_at(np.arange(start, min(start + _CHUNK, whole), dtype=np.float64))
         if whole < steps:
-            self._check_at(np.arange(steps - 1000, steps, dtype=np.float64))
             self._check_sample(whole, steps)
+            self._check_at(np.arange(steps - 1000, steps, dtype=np.float64))
 
     def _check_at(self, t: Any) -> Any:
         import numpy as np
@@ -138,8 +138,8 @@ class Formula:
         values = self.array(t)
         bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
         if bad.size:
-            at = int(t[bad[0]])
-            rule = f"the factor is {self(at):g} at t={at}, and a factor is finite and not negative"
+            at = float(t[bad[0]])
+            rule = f"the factor is {self(at):g} at t={_step(at)}, and a factor is finite and not negative"
             raise refused(self.key, self.text, rule)
         return values
 
@@ -149,7 +149,7 @@ class Formula:
 
         t = np.unique(np.linspace(start, steps - 1, _CHECKED_SAMPLE).astype(np.int64)).astype(np.float64)
         values = np.concatenate([self._check_at(t[i : i + _CHUNK]) for i in range(0, t.size, _CHUNK)])
-        for extreme in (*np.argsort(values)[[0, -1]], *_valleys(values)):
+        for extreme in (np.argmin(values), np.argmax(values), *_valleys(values)):
             around = np.arange(t[max(extreme - 1, 0)], t[min(extreme + 1, t.size - 1)] + 1)
             for i in range(0, around.size, _CHUNK):
                 self._check_at(around[i : i + _CHUNK])
@@ -175,6 +175,10 @@ class Formula:
             "T is the run's length, which is not known here",
             "Give horizon=Horizon(...), or write a number instead of T",
         )
+
+
+def _step(t: float) -> str:
+    return str(int(t)) if float(t).is_integer() else f"{t:g}"
 
 
 def _valleys(values: Any, most: int = 50) -> Any:

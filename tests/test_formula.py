@@ -95,6 +95,7 @@ def test_refused_by_name(case: str) -> None:
         ("2 ** t", "fails at t=1024|inf"),
         ("log(t)", "fails at t=0"),
         ("1 - t / 800", "at t=801"),
+        ("-1.0 if t == 777 else 1", "the factor is -1 at t=777"),
     ],
 )
 def test_failing_within_the_run(text: str, match: str) -> None:
@@ -108,6 +109,141 @@ def test_copies() -> None:
     assert hash(formula) == hash(Formula("t / T", T=4))
     assert formula != Formula("t / T", T=5)
     assert not hasattr(formula, "__dict__")  # torch would copy it into checkpoints
+    assert formula(2) == pickle.loads(pickle.dumps(formula))(2) == copy.deepcopy(formula)(2) == 0.5
+
+
+def test_T_is_bound_only_where_it_is_used() -> None:
+    assert Formula("t / T").bind(4)(1) == 0.25
+    assert Formula("t + 1").bind(4) == Formula("t + 1").bind(None)
+    for use in (lambda f: f.bind(None), lambda f: f(1), lambda f: f.array(np.arange(3.0)), lambda f: f.check(3)):
+        with pytest.raises(SchedulerConfigError, match="T is the run's length, which is not known here"):
+            use(Formula("t / T"))
+
+
+# ---------------------------------------------------------------------------------------- IEEE, number and array
+
+#: as numpy computes them, also where Python raises
+IEEE = [
+    "2 + tanh(-1 / t)",
+    "exp(-1 / t)",
+    "exp(-1 / (T - t))",
+    "min(t ** -0.5, t * 0.001)",
+    "max(0, min(1, 1 / (t - 3)))",
+    "exp(-exp(t * 100))",
+    "1 / (1 + exp(t * 300))",
+    "tanh(log(t)) + 1",
+    "min(1, t % (t - 3))",
+    "max(0, 0 ** (t - 3))",
+    "min(1, sqrt(t - 3))",
+    "max(t - 5, (3 - t) ** 0.5)",
+    "min(1, abs(log(t)))",
+    "tanh(floor(1 / t)) + ceil(t / 7)",
+    "1 if 1 / t > 5 else 0.5",
+    "(t < 3) ** 0.5 + (not t > 4) * 2 + (1 < t <= 6)",
+    "(t and 5) + (t or 3)",
+    "-(t < 3) + 2",
+    "1 / T if T - 10 else 7",
+    "exp(1 / (T - 10) * 0 - t)",
+    "0 < (0 < (0 < t < 5) < 2) < 2",
+    "min(1, (t - 3) // 0)",
+    "((3 - t) * 1e308 * 10 > 0) + 1",
+]
+
+
+@pytest.mark.parametrize("text", IEEE)
+def test_a_number_is_what_an_array_is(text: str) -> None:
+    formula = Formula(text, T=10)
+    t = np.arange(10.0)
+    values = formula.array(t)
+    np.testing.assert_allclose([formula.value(x) for x in t.tolist()], values, rtol=1e-14)
+    for x, value in zip(t.tolist(), values.tolist(), strict=True):
+        if math.isfinite(value):
+            assert formula(x) == pytest.approx(value, rel=1e-14)
+        else:
+            with pytest.raises(SchedulerConfigError, match="the formula fails at"):
+                formula(x)
+
+
+@pytest.mark.parametrize("text", ["2 + tanh(-1 / t)", "exp(-1 / t)", "min(t ** -0.5, t * 0.001)"])
+def test_what_python_would_refuse_is_accepted(text: str) -> None:
+    formula = Formula(text)
+    formula.check(1000)
+    assert math.isfinite(formula(0))
+
+
+def expressions() -> st.SearchStrategy[str]:
+    """Formulas whose every operation is exact or rounded once, so that number and array agree to the last digit."""
+    leaves = st.sampled_from(["t", "T", "0", "1", "0.5", "3", "1e308", "True", "(t - 3)", "(1 / t)", "pi"])
+
+    def larger(part: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        operator = st.sampled_from(["+", "-", "*", "/", "//", "%", "<", "<=", "==", "!=", "and", "or"])
+        return st.one_of(
+            st.tuples(part, operator, part).map(lambda p: f"({p[0]} {p[1]} {p[2]})"),
+            st.tuples(st.sampled_from(["min", "max"]), part, part).map(lambda p: f"{p[0]}({p[1]}, {p[2]} + 0.0)"),
+            st.tuples(st.sampled_from(["abs", "sqrt", "floor", "ceil", "-", "not "]), part).map(
+                lambda p: f"({p[0]}({p[1]}))"
+            ),
+            st.tuples(part, part, part).map(lambda p: f"({p[0]} if {p[1]} else {p[2]})"),
+            st.tuples(part, part, part).map(lambda p: f"({p[0]} < {p[1]} <= {p[2]})"),
+            part.map(lambda p: f"({p} ** 0.5)"),
+        )
+
+    return st.recursive(leaves, larger, max_leaves=12)
+
+
+@settings(max_examples=500, deadline=None)
+@given(expressions())
+def test_number_and_array_agree_on_any_formula(text: str) -> None:
+    try:
+        formula = Formula(text, T=7)
+    except SchedulerConfigError:
+        return  # a constant part fails
+    t = np.array([0.0, 1.0, 2.0, 2.5, 3.0, 7.0, 1e6])
+    values = formula.array(t)
+    numbers = [formula.value(x) for x in t.tolist()]
+    zero = ("min" in text or "max" in text or "%" in text) and "/" in text
+    if not zero:  # of two zeros of different sign numpy does not say which is the smaller, and 1 / 0 shows it
+        np.testing.assert_array_equal(numbers, values)
+    for x, value in zip(t.tolist(), numbers, strict=True):
+        if math.isfinite(value):
+            assert formula(x) == value
+
+
+def test_shapes() -> None:
+    formula = Formula("t * 2")
+    assert formula.array(3.0).shape == ()
+    assert formula.array(np.ones((2, 3))).shape == (2, 3)
+    assert formula.array(np.empty(0)).shape == (0,)
+    assert Formula("2").array(np.arange(4)).tolist() == [2.0] * 4
+
+
+# ---------------------------------------------------------------------------------------- the whole run
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("1 - t / 2e7", "the factor is -.* at t=2000"),
+        ("1 - t / 99999999", None),
+        ("1 if t < 99999990 else -1", "the factor is -1 at t=9999999"),
+        ("-1 if 50000001 <= t < 50000003 else 1", "t=50000001"),
+        ("1 if t < 50000001 else 1 / (t - 50000001)", "fails at t=50000001"),
+        ("1 / (t - 50000001) ** 2 if t > 9 else 1", "fails at t=50000001"),
+        ("abs(t - 50000001) - 0.5", "at t=50000001|-0.5"),
+        ("(t - 50000001) * (t - 50000004) + 1", "the factor is -1 at t=50000002"),
+        ("log(t - 9e7) if t > 8e7 else 1", "fails at t=80000"),
+        ("min(1, (5e7 - t) / 1e7 + 3)", "at t=8000"),
+        ("2 ** (t / 90000)", "fails at"),
+        ("0.5 * (1 + cos(pi * t / T))", None),
+    ],
+)
+def test_a_run_of_a_hundred_million_steps(text: str, match: str | None) -> None:
+    formula = Formula(text, T=10**8)
+    if match is None:
+        formula.check(10**8)
+    else:
+        with pytest.raises(SchedulerConfigError, match=match):
+            formula.check(10**8)
 
 
 @settings(max_examples=300, deadline=None)
