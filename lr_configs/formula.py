@@ -93,7 +93,7 @@ class Formula:
             value = self.value(t)
         if -math.inf < value < math.inf:
             return value
-        raise refused(self.key, self.text, f"the formula fails at t={_step(t)}, where its value is {value}")
+        raise refused(self.key, self.text, f"the formula fails at {self._at(t)}, where its value is {value}")
 
     def value(self, t: float) -> float:
         """The factor at step `t`, also where it is not finite."""
@@ -113,8 +113,8 @@ class Formula:
             values = np.asarray(self._array(flat), dtype=np.float64)
         return values.reshape(t.shape) if values.size == t.size else np.broadcast_to(values, t.shape)
 
-    def check(self, steps: int | None) -> None:
-        """Refuse a formula that fails, or gives a negative or infinite factor, within `steps` steps.
+    def check(self, steps: int | None, first: int = 0) -> None:
+        """Refuse a formula that fails, or gives a negative or infinite factor, from step `first` to below `steps`.
 
         Every step of a run of up to ten million is checked (of a run of unknown length the first 1000). Of a longer
         run: the first million, the last thousand, a million spread over the rest, every step around the lowest and the
@@ -126,7 +126,7 @@ class Formula:
 
         steps = 1000 if steps is None else steps
         whole = steps if steps <= _CHECKED_WHOLLY else _CHECKED_SAMPLE
-        for start in range(0, whole, _CHUNK):
+        for start in range(first, whole, _CHUNK):
             self._check_at(np.arange(start, min(start + _CHUNK, whole), dtype=np.float64))
         if whole < steps:
             self._check_sample(whole, steps)
@@ -139,7 +139,7 @@ class Formula:
         bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
         if bad.size:
             at = float(t[bad[0]])
-            rule = f"the factor is {self(at):g} at t={_step(at)}, and a factor is finite and not negative"
+            rule = f"the factor is {self(at):g} at {self._at(at)}, and a factor is finite and not negative"
             raise refused(self.key, self.text, rule)
         return values
 
@@ -159,6 +159,9 @@ class Formula:
                 near = _changes(jumps, k, t, np.broadcast_to(values, t.shape))
                 self._check_at(np.unique(np.clip(near[:, None] + np.arange(-2.0, 3.0), start, steps - 1)))
 
+    def _at(self, t: float) -> str:
+        return f"{self.variable[0]}={int(t) if float(t).is_integer() else t}"
+
     def _first_call(self, t: float) -> float:
         self._fast = compiled = self._compiled(Fast)
         return float(compiled(t))
@@ -175,10 +178,6 @@ class Formula:
             "T is the run's length, which is not known here",
             "Give horizon=Horizon(...), or write a number instead of T",
         )
-
-
-def _step(t: float) -> str:
-    return str(int(t)) if float(t).is_integer() else f"{t:g}"
 
 
 def _valleys(values: Any, most: int = 50) -> Any:

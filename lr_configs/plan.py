@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,9 +84,7 @@ class Plan:
             SchedulerConfigError: for data that is damaged, and for a callable that `asked` does not have.
         """
         read = plan_data.reader(data, "")
-        config = parse(
-            plan_data.with_callables(read("config", dict), None if asked is None else asked.config.to_dict())
-        )
+        config = _read_config(read("config", dict), asked)
         if config.name != read("name", str):
             raise plan_data.damaged("name", data["name"])
         shared = read("interval", str), read("frequency", int)
@@ -139,14 +137,29 @@ def _read_plan(data: Any, config: SchedulerConfig, shared: tuple[str, int], aske
     )
 
 
+def _read_config(data: dict[str, Any], asked: Plan | None) -> SchedulerConfig:
+    node = plan_data.with_callables(data, None if asked is None else asked.config.to_dict())
+    try:
+        return parse(node)
+    except SchedulerConfigError as error:
+        raise error.within("checkpoint.config") from None
+
+
 def _read_params(data: dict[str, Any], config: SchedulerConfig, key: str, asked: Plan | None) -> dict[str, Any]:
     beside = asked.params if asked is not None and asked.config.name == config.name else {}
     params = {}
     for name, value in data.items():
-        item = config.__dataclass_fields__.get(name)
-        variables = None if item is None else item.metadata.get("formula")
         place = f"{key}.{name}" if key else name
-        params[name] = value if variables is None else plan_data.decode(value, place, variables, beside.get(name))
+        field = config.__dataclass_fields__[name].metadata if name in config.__dataclass_fields__ else {}
+        if field.get("formula"):
+            value = plan_data.decode(value, place, field["formula"], beside.get(name))
+        elif field.get("length") and value is not None:
+            value = (
+                [plan_data.integer(one, place) for one in value]
+                if isinstance(value, list)
+                else plan_data.integer(value, place)
+            )
+        params[name] = value
     return params
 
 
@@ -307,7 +320,7 @@ class _Resolver:
             if value is not None and item.metadata.get("length"):
                 value = self._lengths(value, prefix + name, start, span)
             elif value is not None and item.metadata.get("formula"):
-                value = _bound(value, prefix + name, item.metadata["formula"], span)
+                value = _bound(value, prefix + name, item.metadata, span)
             params[name] = value
         return params
 
@@ -348,15 +361,18 @@ class _Resolver:
             yield begin, self.plan(child, start + begin, own, prefix + name, bounded=bounded)
 
 
-def _bound(value: Any, key: str, variables: tuple[str, ...], steps: int | None) -> Any:
-    """A formula (or several) for a run of `steps` scheduler steps; a Python callable as it is."""
+def _bound(value: Any, key: str, field: Mapping[Any, Any], steps: int | None) -> Any:
+    """A formula (or several) for a run of `steps` scheduler steps; a Python callable as it is.
+
+    `field` has the formula's variables, and from which step on it is evaluated (``first``, 0 where it is left out).
+    """
     if isinstance(value, list):
-        return [_bound(one, f"{key}.{i}", variables, steps) for i, one in enumerate(value)]
+        return [_bound(one, f"{key}.{i}", field, steps) for i, one in enumerate(value)]
     if not isinstance(value, str):
         return value
-    formula = Formula(value, key, variable=variables)
-    if "t" not in variables:
+    formula = Formula(value, key, variable=field["formula"])
+    if "t" not in formula.variable:
         return formula
     formula = formula.bind(steps)
-    formula.check(steps)
+    formula.check(steps, field.get("first", 0))
     return formula

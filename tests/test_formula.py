@@ -120,6 +120,14 @@ def test_T_is_bound_only_where_it_is_used() -> None:
             use(Formula("t / T"))
 
 
+def test_checks_begin_where_the_formula_is_used() -> None:
+    formula = Formula("1 / x", variable=("x",))
+    formula.check(10, first=1)
+    with pytest.raises(SchedulerConfigError, match="the formula fails at x=0, where its value is inf"):
+        formula.check(10)
+    Formula("1 / t").check(10**8, first=1)
+
+
 # ---------------------------------------------------------------------------------------- IEEE, number and array
 
 #: as numpy computes them, also where Python raises

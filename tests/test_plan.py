@@ -1,0 +1,372 @@
+"""Plans: plain data and back, what is compared, the differences in words; auto never depends on the run's size."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+import json
+import math
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from lr_configs.errors import SchedulerConfigError
+from lr_configs.formula import Formula
+from lr_configs.horizon import Horizon
+from lr_configs.plan import Plan, differences, resolve
+from lr_configs.registry import available, entry, parse
+
+RUN = Horizon(epochs=20, steps_per_epoch=50)
+
+
+def halved(epoch: float) -> float:
+    return 0.5**epoch
+
+
+def doubled(epoch: float) -> float:
+    return 2.0
+
+
+# ---------------------------------------------------------------------------------------- any schedule
+
+LENGTHS = st.one_of(
+    st.integers(1, 20),
+    st.integers(1, 20).map(lambda n: f"{n}ep"),
+    st.sampled_from(["1.5ep", "0.5ep", "30st", "111st"]),
+    st.integers(1, 100).map(lambda n: f"{n}%"),
+    st.sampled_from(["2.5%", "0.3%"]),
+)
+FORMULAS = st.sampled_from(
+    ["0.95 ** epoch", "1 - t / T / 2", "0.9", halved, ["0.5", "0.9 ** t"], [halved, "1 / (1 + t)"]]
+)
+PER_GROUP = st.sampled_from([None, 0.0, 0.001, [0.001, 0.002], {"0": 0.001}, "1%"])
+NUMBERS = st.sampled_from([None, 0, 1, 2, 0.1, 0.5, 0.95])
+
+
+def values_of(item: Any) -> st.SearchStrategy[Any]:
+    if item.name in ("_target_", "name", "last_epoch", "stages"):
+        return st.none()
+    if item.metadata.get("length"):
+        return st.one_of(st.none(), st.lists(LENGTHS, min_size=1, max_size=3) if item.name == "milestones" else LENGTHS)
+    if item.metadata.get("formula"):
+        return st.just("0.5 * x") if item.metadata["formula"] == ("x",) else FORMULAS
+    if item.metadata.get("per_group"):
+        return PER_GROUP
+    words = {
+        "interval": ["auto", "epoch", "step"],
+        "frequency": [1, 2, 3],
+        "monitor": ["val_loss", "<odd>"],
+        "warmup_shape": ["linear", "cosine"],
+        "param": ["lr", "weight_decay"],
+        "verbose": [True, False],
+    }
+    return st.sampled_from([None, *words[item.name]]) if item.name in words else NUMBERS
+
+
+@st.composite
+def leaves(draw: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    name = draw(st.sampled_from(names))
+    node = {"name": name}
+    for item in draw(
+        st.lists(st.sampled_from(dataclasses.fields(entry(name))), max_size=5, unique_by=lambda f: f.name)
+    ):
+        value = draw(values_of(item))
+        if value is not None:
+            node[item.name] = value
+            try:
+                parse(node)
+            except SchedulerConfigError:
+                del node[item.name]
+    return node
+
+
+OUTER = ("interval", "frequency", "monitor", "param", "verbose")
+
+
+@st.composite
+def schedules(draw: Any) -> dict[str, Any]:
+    single = tuple(name for name in available() if entry(name).arrangement is None)
+    node: dict[str, Any] = draw(leaves(tuple(available())))
+    if entry(node["name"]).arrangement is None or not draw(st.booleans()):
+        return node
+    stages = [{k: v for k, v in draw(leaves(single)).items() if k not in OUTER} for _ in range(draw(st.integers(1, 3)))]
+    if node["name"] == "sequential":
+        for stage in stages[:-1]:
+            stage["length"] = draw(LENGTHS)
+    node["stages"] = {f"s{i}": stage for i, stage in enumerate(stages)} if draw(st.booleans()) else stages
+    return node
+
+
+HORIZONS = st.sampled_from([None, RUN, Horizon(epochs=7), Horizon(steps=333), Horizon(steps=333, steps_per_epoch=50)])
+
+
+def check_words(error: SchedulerConfigError) -> None:
+    assert str(error).count("\n") < 3
+    assert " . " not in str(error)
+
+
+def resolved(node: Any, horizon: Horizon | None) -> Plan:
+    try:
+        return resolve(node, horizon)
+    except SchedulerConfigError as error:
+        check_words(error)
+        assume(False)
+        raise
+
+
+def is_plain(data: Any) -> bool:
+    if isinstance(data, dict):
+        return all(type(key) is str and is_plain(value) for key, value in data.items())
+    if isinstance(data, list):
+        return all(map(is_plain, data))
+    return data is None or type(data) in (bool, int, float, str)
+
+
+@settings(max_examples=400, deadline=None)
+@given(schedules(), HORIZONS)
+def test_plain_data_and_back(node: dict[str, Any], horizon: Horizon | None) -> None:
+    plan = resolved(node, horizon)
+    data = plan.to_data()
+    assert is_plain(data)
+    back = Plan.from_data(json.loads(json.dumps(data)), plan)
+    assert back == plan
+    assert back.to_data() == data
+    assert back.function() == plan.function()
+    assert differences(data, data) == []
+
+
+@pytest.mark.parametrize("name", available())
+def test_every_schedule_as_it_is(name: str) -> None:
+    plan = resolve(name, RUN)
+    assert Plan.from_data(plan.to_data()) == plan == pickle.loads(pickle.dumps(plan)) == copy.deepcopy(plan)
+
+
+@settings(max_examples=400, deadline=None)
+@given(schedules(), st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 500), st.integers(1, 500))
+def test_auto_never_depends_on_the_size_of_the_run(node: dict[str, Any], a: int, b: int, c: int, d: int) -> None:
+    node.pop("interval", None)
+    one, other = (resolved(node, Horizon(epochs=e, steps_per_epoch=s)) for e, s in ((a, c), (b, d)))
+    assert one.interval == other.interval
+    cut = resolved(node, Horizon(steps=a, steps_per_epoch=c))
+    assert cut.interval == one.interval
+
+
+@settings(max_examples=300, deadline=None)
+@given(schedules(), schedules())
+def test_functions_are_equal_where_nothing_differs(node: dict[str, Any], other: dict[str, Any]) -> None:
+    one, two = resolved(node, RUN), resolved(other, RUN)
+    same = one.function() == two.function()
+    assert same == (differences(one.to_data(), two.to_data()) == [])
+
+
+# ---------------------------------------------------------------------------------------- what is compared
+
+
+def function(node: Any, horizon: Horizon | None = RUN) -> Any:
+    return resolve(node, horizon).function()
+
+
+EQUAL: dict[str, tuple[Any, Any]] = {
+    "run length": (({"name": "step", "step_size": 30}, RUN), ({"name": "step", "step_size": 30}, Horizon(epochs=90))),
+    "no length": (("exponential", RUN), ("exponential", Horizon(epochs=3))),
+    "unused T": (
+        ({"name": "lambda", "lr_lambda": "1 / (1 + t)"}, RUN),
+        ({"name": "lambda", "lr_lambda": "1 / (1 + t)"}, None),
+    ),
+    "another way to write it": (
+        ({"name": "cosine"}, RUN),
+        ({"name": "cosine", "T_max": "20ep", "interval": "step"}, RUN),
+    ),
+    "verbose": (("cosine", RUN), ({"name": "cosine", "verbose": True, "last_epoch": 3}, RUN)),
+    "shape of no warmup": (
+        ("cosine", RUN),
+        ({"name": "cosine", "warmup_shape": "cosine", "warmup_start_factor": 0.5}, RUN),
+    ),
+    "monitor of no metric": (("cosine", RUN), ({"name": "cosine", "monitor": "val_loss"}, RUN)),
+    "names of stages": (
+        ({"name": "chained", "stages": {"a": "step", "b": "exponential"}}, RUN),
+        ({"name": "chained", "stages": ["step", "exponential"]}, RUN),
+    ),
+    "a last stage that ends": (
+        ({"name": "sequential", "stages": [{"name": "linear", "length": 20}]}, RUN),
+        ({"name": "sequential", "stages": [{"name": "linear", "length": 20}]}, Horizon(epochs=40)),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EQUAL)
+def test_the_function_is_the_same(case: str) -> None:
+    one, other = EQUAL[case]
+    assert function(*one) == function(*other)
+    assert differences(resolve(*one).to_data(), resolve(*other).to_data()) == []
+
+
+DIFFERENT: dict[str, tuple[Any, Any, list[str]]] = {
+    "a length": ({"name": "cosine", "T_max": 10}, {"name": "cosine", "T_max": 20}, ["T_max 10 -> 20"]),
+    "what was written": (
+        {"name": "step", "step_size": "10ep", "interval": "step"},
+        {"name": "step", "step_size": "40%", "interval": "step"},
+        ["step_size 500 (10ep) -> 400 (40%)"],
+    ),
+    "a number": ({"name": "step"}, {"name": "step", "gamma": 0.5}, ["gamma 0.1 -> 0.5"]),
+    "a word": ({"name": "cyclic"}, {"name": "cyclic", "mode": "triangular2"}, ["mode triangular -> triangular2"]),
+    "the schedule": ({"name": "cosine"}, {"name": "step"}, ["schedule cosine -> step"]),
+    "schedule and interval": (
+        {"name": "cosine"},
+        {"name": "exponential"},
+        ["interval step -> epoch", "schedule cosine -> exponential"],
+    ),
+    "interval": (
+        {"name": "exponential"},
+        {"name": "exponential", "interval": "step", "frequency": 50},
+        ["interval epoch -> step", "frequency 1 -> 50"],
+    ),
+    "param": ({"name": "exponential"}, {"name": "exponential", "param": "weight_decay"}, ["param lr -> weight_decay"]),
+    "monitor": (
+        {"name": "reduce_on_plateau", "monitor": "val_loss"},
+        {"name": "reduce_on_plateau", "monitor": "val/acc"},
+        ["monitor val_loss -> 'val/acc'"],
+    ),
+    "warmup": (
+        {"name": "one_cycle", "warmup": "10%", "total_steps": 500},
+        {"name": "one_cycle", "warmup": 50, "total_steps": 500},
+        ["warmup 100 (10%) -> 50"],
+    ),
+    "warmup shape": (
+        {"name": "one_cycle", "warmup": 50},
+        {"name": "one_cycle", "warmup": 50, "warmup_shape": "cosine", "warmup_start_factor": 0.1},
+        ["warmup_shape linear -> cosine", "warmup_start_factor 0.01 -> 0.1"],
+    ),
+    "a formula": (
+        {"name": "lambda", "lr_lambda": "0.9 ** t"},
+        {"name": "lambda", "lr_lambda": "0.9 ** t / T"},
+        ["lr_lambda '0.9 ** t' -> '0.9 ** t / T' with T=20"],
+    ),
+    "a callable": (
+        {"name": "lambda", "lr_lambda": halved},
+        {"name": "lambda", "lr_lambda": doubled},
+        [f"lr_lambda '<{__name__}.halved>' -> '<{__name__}.doubled>'"],
+    ),
+    "a list": (
+        {"name": "multi_step", "milestones": [3, 5]},
+        {"name": "multi_step", "milestones": [3, 6]},
+        ["milestones [3, 5] -> [3, 6]"],
+    ),
+    "inside of a stage": (
+        {"name": "sequential", "stages": {"a": {"name": "none", "length": 5}, "b": {"name": "step", "step_size": 3}}},
+        {"name": "sequential", "stages": {"a": {"name": "none", "length": 6}, "b": {"name": "step", "step_size": 4}}},
+        ["stages.b begins at 5 -> 6", "stages.b.step_size 3 -> 4"],
+    ),
+    "number of stages": (
+        {"name": "chained", "stages": {"a": "exponential", "b": "exponential"}},
+        {"name": "chained", "stages": {"a": "exponential"}},
+        ["stages a, b -> a"],
+    ),
+    "schedule of a stage": (
+        {"name": "chained", "stages": {"a": "exponential", "b": "step"}},
+        {"name": "chained", "stages": {"a": "exponential", "b": "cosine"}},
+        ["stages.b: schedule step -> cosine"],
+    ),
+    "the end of a stage": (
+        {"name": "sequential", "stages": [{"name": "exponential", "length": 5}]},
+        {"name": "sequential", "stages": [{"name": "exponential"}]},
+        ["stages.0.hold after 5 steps -> never"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENT)
+def test_differences_name_only_what_differs(case: str) -> None:
+    old, new, words = DIFFERENT[case]
+    one, other = resolve(old, RUN), resolve(new, RUN)
+    assert one.function() != other.function()
+    assert differences(one.to_data(), other.to_data()) == words
+
+
+def test_a_share_of_another_run_is_another_length() -> None:
+    old, new = resolve("cosine", RUN), resolve("cosine", Horizon(epochs=40, steps_per_epoch=50))
+    assert differences(old.to_data(), new.to_data()) == ["T_max 1000 (100%) -> 2000 (100%)"]
+
+
+# ---------------------------------------------------------------------------------------- callables, damage
+
+
+def test_callables_come_from_this_run() -> None:
+    node = {"name": "chained", "stages": {"a": {"name": "lambda", "lr_lambda": [halved, "0.5"]}, "b": "exponential"}}
+    plan = resolve(node, RUN)
+    data = plan.to_data()
+    assert data["stages"][0][1]["params"]["lr_lambda"][0] == f"<{__name__}.halved>"
+    back = Plan.from_data(data, plan)
+    assert back == plan
+    assert back.stages[0][1].params["lr_lambda"][0] is halved
+    node["stages"]["a"]["lr_lambda"][0] = doubled  # type: ignore[index]
+    for asked in (None, resolve("cosine", RUN), resolve(node, RUN)):
+        with pytest.raises(
+            SchedulerConfigError, match=r"stages\.a\.lr_lambda\.0='<.*halved>': .* a checkpoint cannot keep"
+        ):
+            Plan.from_data(data, asked)
+
+
+def test_callables_without_a_name() -> None:
+    partial = functools.partial(math.pow, 0.5)
+    plan = resolve({"name": "lambda", "lr_lambda": partial}, RUN)
+    assert plan.to_data()["params"]["lr_lambda"] == "<functools.partial>"
+    assert Plan.from_data(plan.to_data(), plan).params["lr_lambda"] is partial
+
+
+def test_formulas_are_bound() -> None:
+    plan = resolve({"name": "lambda", "lr_lambda": "1 - t / T", "interval": "step"}, RUN)
+    assert plan.params["lr_lambda"] == Formula("1 - t / T", T=1000)
+    assert Plan.from_data(plan.to_data()).params["lr_lambda"](500) == 0.5
+    scaled = resolve({"name": "cyclic", "scale_fn": "1 / (x + 1)"}, RUN)
+    assert Plan.from_data(scaled.to_data()).params["scale_fn"](3) == 0.25
+
+
+def test_numbers_of_numpy_become_plain() -> None:
+    plan = resolve({"name": "step", "step_size": np.int64(3), "gamma": np.float64(0.5)}, RUN)
+    assert is_plain(plan.to_data())
+    assert Plan.from_data(plan.to_data()) == plan
+
+
+def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [path] + [place for key, value in items for place in places(value, (*path, key))]
+
+
+DAMAGES = [..., None, -1, 1.5, "x", "<a.b>", [], {}, math.nan, True, 10**30, [[1]], {"formula": 3}]
+
+
+@pytest.mark.parametrize("name", available())
+def test_damage_is_an_error_or_another_plan(name: str) -> None:
+    plan = resolve({"name": name, "warmup": "10%"}, RUN)
+    for path in places(plan.to_data())[1:]:
+        for damage in DAMAGES:
+            data = plan.to_data()
+            *way, last = path
+            holder = functools.reduce(lambda node, key: node[key], way, data)
+            if damage is ...:
+                del holder[last]
+            else:
+                holder[last] = damage
+            try:
+                Plan.from_data(data, plan)
+            except SchedulerConfigError as error:
+                check_words(error)
+
+
+@pytest.mark.parametrize("data", [None, [], "x", 3, {}, {"config": {}}, {"config": {"name": "x"}}])
+def test_no_plan_at_all(data: Any) -> None:
+    with pytest.raises(SchedulerConfigError, match="^checkpoint"):
+        Plan.from_data(data)
+
+
+def test_a_missing_key_is_named() -> None:
+    data = resolve("sequential", RUN).to_data()
+    del data["stages"][1][1]["warmup"]
+    with pytest.raises(SchedulerConfigError, match=r"^checkpoint\.stages\.decay\.warmup=None"):
+        Plan.from_data(data)
