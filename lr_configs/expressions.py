@@ -68,8 +68,11 @@ class Checked:
         self._check(self.tree, 0)
 
     def _not_allowed(self, node: ast.AST, why: str = "") -> SchedulerConfigError:
+        return refused(self.key, self.text, f"{self._source(node)!r} is not allowed in a formula{why}")
+
+    def _source(self, node: ast.AST) -> str:
         part = ast.get_source_segment(self.text.strip(), node) or type(node).__name__
-        return refused(self.key, self.text, f"{part!r} is not allowed in a formula{why}")
+        return part if len(part) <= 60 else f"{part[:57]}..."
 
     def _check(self, node: ast.AST, depth: int) -> None:
         if depth > MAX_DEPTH:
@@ -106,7 +109,7 @@ class Checked:
                 self._check_arguments(node, name, len(args))
                 return args
             case ast.Call(func=func):
-                part = ast.get_source_segment(self.text.strip(), func) or "call"
+                part = self._source(func)
                 hint = nearest(part, FUNCTIONS).strip()
                 raise self._not_allowed(node, f": {part!r} is not one of its functions{', ' if hint else ''}{hint}")
         raise self._not_allowed(node)

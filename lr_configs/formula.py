@@ -117,8 +117,8 @@ class Formula:
         """Refuse a formula that fails, or gives a negative or infinite factor, from step `first` to below `steps`.
 
         Every step of a run of up to ten million is checked (of a run of unknown length the first 1000). Of a longer
-        run: the first million, the last thousand, a million spread over the rest, every step around the lowest and the
-        highest of those, and both sides of every step between two of them at which a comparison, a divisor, the argument
+        run: the first million, the last thousand, a million spread over the rest, every step around the
+        lowest and the highest of those, and both sides of every step between two of them at which a comparison, a divisor, the argument
         of a root, a logarithm or `abs`, or the larger of two values changes over. A dip between two samples that none
         of this shows is found when the step is reached.
         """
@@ -149,15 +149,25 @@ class Formula:
 
         t = np.unique(np.linspace(start, steps - 1, _CHECKED_SAMPLE).astype(np.int64)).astype(np.float64)
         values = np.concatenate([self._check_at(t[i : i + _CHUNK]) for i in range(0, t.size, _CHUNK)])
-        for extreme in (np.argmin(values), np.argmax(values), *_valleys(values)):
-            around = np.arange(t[max(extreme - 1, 0)], t[min(extreme + 1, t.size - 1)] + 1)
-            for i in range(0, around.size, _CHUNK):
-                self._check_at(around[i : i + _CHUNK])
+        for extreme in (np.argmin(values), *_valleys(values)):
+            self._check_between(t[max(extreme - 1, 0)], t[min(extreme + 1, t.size - 1)], np.argmin)
+        top = int(np.argmax(values))
+        self._check_between(t[max(top - 1, 0)], t[min(top + 1, t.size - 1)], np.argmax)
         jumps = self._compiled(Jumps)
         with np.errstate(all="ignore"):
             for k, values in enumerate(jumps(t)):
                 near = _changes(jumps, k, t, np.broadcast_to(values, t.shape))
                 self._check_at(np.unique(np.clip(near[:, None] + np.arange(-2.0, 3.0), start, steps - 1)))
+
+    def _check_between(self, low: float, high: float, extreme: Callable[[Any], Any]) -> None:
+        """Check every step between two, or where there are too many, those around the extreme value."""
+        import numpy as np
+
+        while high - low > _CHUNK:
+            t = np.floor(np.linspace(low, high, _CHUNK))
+            at = int(extreme(self._check_at(t)))
+            low, high = t[max(at - 1, 0)], t[min(at + 1, t.size - 1)]
+        self._check_at(np.arange(low, high + 1))
 
     def _at(self, t: float) -> str:
         return f"{self.variable[0]}={int(t) if float(t).is_integer() else t}"
@@ -176,7 +186,8 @@ class Formula:
             self.key,
             self.text,
             "T is the run's length, which is not known here",
-            "Give horizon=Horizon(...), or write a number instead of T",
+            "Add lr_configs.LRSchedulerCallback() to the trainer, give horizon=Horizon(epochs=90, steps_per_epoch=391), "
+            "or write a number instead of T",
         )
 
 

@@ -192,6 +192,8 @@ class Horizon:
             )
         if self.epochs is not None and self.steps is not None:
             self._reconcile(self.epochs, self.steps)
+        if (self.total_steps or 0) > LARGEST:
+            raise SchedulerConfigError("epochs", self.epochs, "a run has at most 1e15 updates", _HORIZONS)
 
     def _set(self, key: str, value: Any) -> None:
         object.__setattr__(self, key, value)  # frozen for everybody else

@@ -264,3 +264,18 @@ def test_any_text_is_a_formula_or_a_config_error(text: str) -> None:
         return
     values = formula.array(np.arange(20.0))
     np.testing.assert_allclose([formula(t) for t in range(20)], values, rtol=1e-12)
+
+
+def test_a_run_as_long_as_there_is() -> None:
+    Formula("0.5 * (1 + cos(pi * t / T))", T=10**15).check(10**15)
+    with pytest.raises(SchedulerConfigError, match="the factor is -"):
+        Formula("(t / T - 0.3) ** 2 - 1e-20", T=10**15).check(10**15)
+    with pytest.raises(SchedulerConfigError, match="the factor is -1 at t=700000000000003"):
+        Formula("1 if t != 700000000000003 else -1").check(10**15)
+
+
+def test_messages_are_short() -> None:
+    for text in ("tt + " + "t + " * 40 + "1", "(" + "t + " * 40 + "1) @ 3", "x" * 999):
+        with pytest.raises(SchedulerConfigError) as caught:
+            Formula(text)
+        assert len(str(caught.value)) < 560

@@ -510,6 +510,7 @@ def test_a_product_has_no_lengths() -> None:
         ({"epochs": 3, "steps_per_epoch": "391"}, "steps_per_epoch='391'"),
         ({"steps_per_epoch": []}, "steps_per_epoch"),
         ({"steps_per_epoch": [3, 0]}, "steps_per_epoch=0"),
+        ({"epochs": 10**12, "steps_per_epoch": 10**6}, "a run has at most 1e15 updates"),
         ({"epochs": 3, "steps_per_epoch": [1, 2]}, "one number for each of the 3 epochs"),
         ({"epochs": 3, "steps": 10}, "do not divide"),
         ({"epochs": 3, "steps_per_epoch": 2, "steps": 10}, "have only 6 steps"),
