@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lr_configs import configs
-from lr_configs.errors import SchedulerConfigError, nearest
+from lr_configs.config import SchedulerConfig
+from lr_configs.curve import values_per_group
+from lr_configs.errors import SchedulerConfigError
+from lr_configs.groups import check_base
 from lr_configs.horizon import Horizon
-from lr_configs.plan import Plan, check_floor, resolve
+from lr_configs.plan import Plan, resolve
 from lr_configs.registry import parse, plain
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from torch.optim.lr_scheduler import LRScheduler
 
 
-def check_monitor(config: configs.SchedulerConfig) -> None:
+def check_monitor(config: SchedulerConfig) -> None:
     """Refuse a metric-driven schedule that does not say which metric."""
     if config.metric_driven and config.monitor is None:
         raise SchedulerConfigError(
@@ -62,7 +64,8 @@ def build(scheduler: Any, optimizer: Optimizer, horizon: Horizon | None = None) 
     Args:
         scheduler: a composed node, a dict, a config object, or the name of a schedule.
         optimizer: the optimizer whose rates it drives.
-        horizon: the run's size; needed as soon as a length is a share of the run.
+        horizon: the run's size; needed as soon as a length is a share of the run. While a Lightning module with an
+            :class:`~lr_configs.LRSchedulerCallback` configures its optimizers, the run's own.
 
     Returns:
         An instance of the torch class of that name; its first rates are written.
@@ -76,12 +79,35 @@ def build(scheduler: Any, optimizer: Optimizer, horizon: Horizon | None = None) 
     >>> isinstance(schedule, torch.optim.lr_scheduler.CosineAnnealingLR)
     True
     """
-    return build_plan(resolve(scheduler, horizon), optimizer)
+    from lr_configs.run import current
+
+    run = current() if horizon is None else None
+    plan = resolve(scheduler, horizon) if run is None else run.resolve(scheduler)
+    return build_plan(plan, optimizer)
 
 
-def build_plan(plan: Plan, optimizer: Optimizer, printer: Callable[[str], None] | None = None) -> LRScheduler:
-    """Build a resolved schedule; `printer` takes the lines of `verbose`."""
+def build_plan(
+    plan: Plan,
+    optimizer: Optimizer,
+    *,
+    printer: Callable[[str], None] | None = None,
+    bases: Sequence[float] | None = None,
+) -> LRScheduler:
+    """Build a resolved schedule.
+
+    Args:
+        plan: the resolved schedule.
+        optimizer: the optimizer whose rates, or other hyper-parameters, it drives.
+        printer: takes the lines of `verbose`.
+        bases: the groups' own rates to begin from; None takes what they hold.
+
+    Raises:
+        SchedulerConfigError: where the schedule does not fit the optimizer.
+    """
     from torch.optim import Optimizer as TorchOptimizer
+
+    from lr_configs.torch_classes.order import allow_wrapped_step
+    from lr_configs.torch_classes.proxy import ParamView
 
     config = plan.config
     check_monitor(config)
@@ -89,86 +115,75 @@ def build_plan(plan: Plan, optimizer: Optimizer, printer: Callable[[str], None] 
         raise SchedulerConfigError(
             "optimizer", type(optimizer).__name__, "a schedule drives a torch optimizer", "Pass the optimizer itself"
         )
-    if config.param != "lr":
-        from lr_configs.views import ParamView
-
-        optimizer = ParamView(optimizer, config.param)
-    _check_rates(optimizer)
+    view: Any = optimizer if config.param == "lr" else ParamView(optimizer, config.param)
+    if bases is not None:
+        _begin_from(view, bases)
+    _check_rates(view, config)
     check_optimizer(config, optimizer)  # before torch's constructors write into the groups
+    allow_wrapped_step(optimizer)
+    made: Any = _make(plan, view, view)
+    made.printer = printer
+    if view is not optimizer:
+        made.param, made.view, made.optimizer = config.param, view, optimizer
+    if config.last_epoch >= 0 and made.position != config.last_epoch + 1:
+        made.jump(config.last_epoch + 1)
+    return made  # type: ignore[no-any-return]
+
+
+def _begin_from(optimizer: Any, bases: Sequence[float]) -> None:
+    """Give the groups these rates, as if training began."""
+    from lr_configs.slots import write_rate
+
+    for group, base in zip(optimizer.param_groups, bases, strict=False):
+        for key in ("max_lr", "min_lr"):
+            if key in group:
+                del group[key]
+        group["initial_lr"] = float(base)
+        write_rate(group, float(base))
+
+
+def _check_rates(optimizer: Any, config: SchedulerConfig) -> None:
     for i, group in enumerate(optimizer.param_groups):
-        initial = float(group.get("initial_lr", group["lr"]))
-        if config.last_epoch < 0 and not math.isclose(float(group["lr"]), initial, rel_tol=1e-9):
+        rate = check_base(f"optimizer.param_groups.{i}.{config.param}", float(group["lr"]))
+        initial = float(group.get("initial_lr", rate))
+        if config.last_epoch < 0 and not math.isclose(rate, initial, rel_tol=1e-9):
             warnings.warn(
-                f"parameter group {i} has lr {float(group['lr']):g}, and began with {initial:g}: another schedule is or "
+                f"parameter group {i} has {config.param} {rate:g}, and began with {initial:g}: another schedule is or "
                 "was attached to this optimizer, and the two multiply. Build a new optimizer for a fresh start",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
-            break
-    step = vars(optimizer).get("step")
-    if step is not None and not hasattr(step, "__func__") and not hasattr(step, "_wrapped_by_lr_sched"):
-        # torch wants to wrap a bound method, and fails on the function that torch.compile returns.
-        step._wrapped_by_lr_sched = True
-        optimizer._opt_called = True  # type: ignore[attr-defined]
-    scheduler: Any = _make(plan, optimizer, printer, ())
-    return scheduler  # type: ignore[no-any-return]
+            return
 
 
-def _check_rates(optimizer: Any) -> None:
-    for i, group in enumerate(optimizer.param_groups):
-        rate = float(group["lr"])
-        if not math.isfinite(rate) or rate < 0:
-            raise SchedulerConfigError(
-                f"optimizer.param_groups.{i}.lr", rate, "a rate is finite and not negative", "Write lr=0.1"
-            )
-
-
-def _make(plan: Plan, optimizer: Any, printer: Any, path: tuple[str, ...]) -> Any:
+def _make(plan: Plan, optimizer: Any, outermost: Any) -> Any:
     """One scheduler of the tree; stages are built on a proxy, so that only the outermost one writes."""
-    from lr_configs.closed_form import proxy
+    from lr_configs.torch_classes.proxy import Proxy
 
-    module, _, name = plan.entry.cls.rpartition(".")
+    module, _, name = type(plan.config).torch_class.rpartition(".")
     cls = getattr(importlib.import_module(module), name)
-    member = bool(path)
-    target = proxy(optimizer) if member else optimizer
     new = cls.__new__(cls)
-    new._cf_configured = True
-    new._cf_member = member
-    if plan.envelope:
-        new._cf_envelope = plan.envelope
-    if plan.config.verbose and not member:
-        new._cf_verbose = plan.interval.capitalize()
-        new._cf_every = plan.frequency
-        new._cf_print = printer
+    new.plan = plan
+    arguments: dict[str, Any] = {} if plan.key else {"last_epoch": plan.config.last_epoch}
     if plan.stages:
-        stages = [_make(stage, target, printer, (*path, plan.key or plan.entry.name)) for _, stage in plan.stages]
-        for stage in stages:
-            stage.optimizer = target
-        arguments: dict[str, Any] = {"schedulers": stages}
-        if plan.entry.name == "sequential":
+        # A metric reduces what the outermost schedule writes.
+        single = [stage.config.metric_driven and not stage.stages for _, stage in plan.stages]
+        stages = [
+            _make(stage, outermost if direct else Proxy(optimizer), outermost)
+            for direct, (_, stage) in zip(single, plan.stages, strict=True)
+        ]
+        arguments |= {"schedulers": stages, "optimizer": optimizer}
+        if plan.config.arrangement == "sequence":
             arguments["milestones"] = [start for start, _ in plan.stages[1:]]
     else:
-        arguments = _arguments(plan, target)
-    if not member and plan.entry.name not in ("chained", "reduce_on_plateau"):
-        arguments["last_epoch"] = plan.config.last_epoch
+        arguments |= {**plan.params, **_values(plan, optimizer), "optimizer": optimizer}
     try:
-        new.__init__(target, **arguments) if plan.entry.name != "chained" else new.__init__(
-            optimizer=target, **arguments
-        )
+        new.__init__(**arguments)
     except SchedulerConfigError:
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise _translated(error, plan) from error
-    if member:
-        _adopt(new, optimizer)
     return new
-
-
-def _adopt(stage: Any, optimizer: Any) -> None:
-    """Point a stage, and what is inside it, at the real optimizer."""
-    stage.optimizer = optimizer
-    for inner in getattr(stage, "_schedulers", ()):
-        _adopt(inner, optimizer)
 
 
 def _translated(error: Exception, plan: Plan) -> SchedulerConfigError:
@@ -181,96 +196,34 @@ def _translated(error: Exception, plan: Plan) -> SchedulerConfigError:
             "resuming by hand needs the optimizer's own state, with initial_lr in its groups",
             "Load the optimizer's state first, or write last_epoch=-1",
         )
-    return SchedulerConfigError(f"{prefix}name", plan.entry.name, text, "See the schedule's documentation")
+    return SchedulerConfigError(f"{prefix}name", plan.config.name, text, "See the schedule's documentation")
 
 
-def _arguments(plan: Plan, optimizer: Any) -> dict[str, Any]:
-    """Torch's constructor arguments: lengths are integers already, per-group values become lists."""
-    return {**plan.params, **_group_values(plan.config, optimizer, plan.key)}
+def _values(plan: Plan, optimizer: Any) -> dict[str, Any]:
+    groups = optimizer.param_groups
+    bases = [float(group.get("initial_lr", group["lr"])) for group in groups]
+    return values_per_group(plan.config, bases, [group.get("name") for group in groups], plan.key)
 
 
-def check_optimizer(config: configs.SchedulerConfig, optimizer: Any, key: str = "") -> None:
+def check_optimizer(config: SchedulerConfig, optimizer: Any, key: str = "") -> None:
     """Refuse what does not fit the optimizer, before the size of the run is known.
 
     Raises:
         SchedulerConfigError: a lowest rate above the group's own, bounds in the wrong order, values for groups
-            that are not there.
+            that are not there, a hyper-parameter that the groups do not have.
     """
-    _group_values(config, optimizer, key)
+    from lr_configs.torch_classes.proxy import ParamView
+
+    view = optimizer if config.param == "lr" else ParamView(optimizer, config.param)
+    groups = view.param_groups
+    bases = [check_base(f"optimizer.param_groups.{i}.{config.param}", float(g.get("initial_lr", g["lr"]))) for i, g in enumerate(groups)]
+    values_per_group(config, bases, [group.get("name") for group in groups], key)
     if getattr(config, "cycle_momentum", False) and not {"momentum", "betas"} & set(optimizer.defaults):
-        raise _no_momentum(key)
+        raise SchedulerConfigError(
+            f"{key}.cycle_momentum" if key else "cycle_momentum",
+            True,
+            "this optimizer has neither momentum nor beta1",
+            "Write cycle_momentum=false",
+        )
     for name, child in config.children():
         check_optimizer(child, optimizer, f"{key}.{name}" if key else name)
-
-
-def _no_momentum(key: str) -> SchedulerConfigError:
-    return SchedulerConfigError(
-        f"{key}.cycle_momentum" if key else "cycle_momentum",
-        True,
-        "this optimizer has neither momentum nor beta1",
-        "Write cycle_momentum=false",
-    )
-
-
-def _group_values(config: configs.SchedulerConfig, optimizer: Any, key: str) -> dict[str, Any]:
-    groups = optimizer.param_groups
-    prefix = f"{key}." if key else ""
-    bases = [float(group.get("initial_lr", group["lr"])) for group in groups]
-    values: dict[str, Any] = {}
-    for name, item in config.__dataclass_fields__.items():
-        if item.metadata.get("per_group"):
-            values[name] = _per_group(getattr(config, name), groups, item.default, prefix + name)
-    if "eta_min" in values:
-        for floor, base in zip(_filled(values["eta_min"], bases), bases, strict=True):
-            check_floor(prefix + "eta_min", floor, base)
-    if "max_lr" in values:
-        peaks = values["max_lr"] = _filled(values["max_lr"], bases)
-        if "base_lr" in values:
-            values["base_lr"] = _filled(values["base_lr"], [peak / 10 for peak in peaks])
-            for low, high in zip(values["base_lr"], peaks, strict=True):
-                try:
-                    configs.check_bounds(low, high)
-                except SchedulerConfigError as error:
-                    raise (error.within(key) if key else error) from None
-    functions = getattr(config, "lr_lambda", None)
-    if isinstance(functions, list) and len(functions) != len(groups):
-        raise SchedulerConfigError(
-            f"{prefix}lr_lambda",
-            functions,
-            f"there are {len(functions)} formulas for {len(groups)} parameter groups",
-            "Write one formula, or one for each group",
-        )
-    return values
-
-
-def _filled(value: Any, defaults: list[float]) -> list[float]:
-    values = value if isinstance(value, list) else [value] * len(defaults)
-    return [default if v is None else float(v) for v, default in zip(values, defaults, strict=True)]
-
-
-def _per_group(value: Any, groups: list[dict[str, Any]], default: Any, key: str) -> Any:
-    """A list with one value per group, or the number that all of them share."""
-    if isinstance(value, list):
-        if len(value) != len(groups):
-            raise SchedulerConfigError(
-                key,
-                value,
-                f"there are {len(value)} values for {len(groups)} parameter groups",
-                "Write one number, or one for each group",
-            )
-        return value
-    if not isinstance(value, dict):
-        return value
-    names = {str(i): i for i in range(len(groups))}
-    names.update({str(group["name"]): i for i, group in enumerate(groups) if "name" in group})
-    values = [default] * len(groups)
-    for name, one in value.items():
-        if name not in names:
-            raise SchedulerConfigError(
-                f"{key}.{name}",
-                one,
-                "there is no such parameter group",
-                f"{nearest(name, names)}Known: {', '.join(names)}",
-            )
-        values[names[name]] = one
-    return values

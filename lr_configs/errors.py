@@ -24,10 +24,7 @@ class SchedulerConfigError(ValueError):
 
     def __init__(self, key: str, value: Any, rule: str, remedy: str) -> None:
         self.key, self.value, self.rule, self.remedy = key, value, rule, remedy
-        shown = repr(value)
-        if len(shown) > 200:
-            shown = f"{shown[:197]}..."
-        super().__init__(f"{key}={shown}: {rule.rstrip('.')}. {remedy.rstrip('.')}.")
+        super().__init__(f"{key}={_shown(value)}: {_sentence(rule)} {_sentence(remedy)}".rstrip())
 
     def within(self, prefix: str) -> SchedulerConfigError:
         """The same error seen from one level up."""
@@ -38,8 +35,18 @@ class SchedulerConfigError(ValueError):
         return type(self), (self.key, self.value, self.rule, self.remedy)
 
 
-class RunTooShortError(SchedulerConfigError):
-    """A share of this run is less than half a scheduler step."""
+def _shown(value: Any) -> str:
+    try:
+        shown = repr(value)
+    except Exception:  # what cannot be shown must not hide what is wrong
+        shown = f"<{type(value).__name__}>"
+    shown = " ".join(shown.split())
+    return shown if len(shown) <= 200 else f"{shown[:197]}..."
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if not text or text[-1] in ".?" else f"{text}."
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -52,6 +59,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     known = [str(k) for k in known]
     folded = {k.lower().replace("_", "").replace("/", ""): k for k in known}
-    bare = str(word).lower().replace("_", "").replace("/", "")
+    bare = str(word)[:100].lower().replace("_", "").replace("/", "")
     close = difflib.get_close_matches(bare, folded, n=1, cutoff=0.5)
     return f"did you mean {folded[close[0]]!r}? " if close else ""

@@ -1,69 +1,21 @@
-"""Name -> config class, curve, torch class and natural interval. One entry adds a schedule."""
+"""Name -> config class, and the one door to a config object."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from lr_configs import configs, curves
+from lr_configs.config import COMMON, SchedulerConfig
 from lr_configs.errors import SchedulerConfigError, nearest
+from lr_configs.schedules import BUILT_IN
 
+#: what `_target_` of every node says
+TARGET = "lr_configs.scheduler"
 
-@dataclass(frozen=True)
-class Entry:
-    """One schedule.
-
-    Attributes:
-        name: the registry key, what ``scheduler=NAME`` selects.
-        config: its dataclass.
-        cls: dotted path of the scheduler class, imported when one is built.
-        kind: what its curve returns: ``factor``, ``mix``, ``phases``, ``function``, ``stages`` or ``metric``.
-        curve: the closed form, where one function is all of it.
-        interval: natural interval, ``epoch`` or ``step``.
-    """
-
-    name: str
-    config: type[configs.SchedulerConfig]
-    cls: str
-    kind: str
-    curve: Callable[..., Any] | None = None
-    interval: str = "epoch"
-
-
-_ENTRIES: dict[str, Entry] = {}
-
-
-def _add(
-    config: type[configs.SchedulerConfig],
-    kind: str,
-    curve: Callable[..., Any] | None = None,
-    *,
-    cls: str | None = None,
-    interval: str = "epoch",
-) -> None:
-    name = config.__dataclass_fields__["name"].default
-    cls = cls or f"lr_configs.schedulers.{config.__name__.removesuffix('Config')}"
-    _ENTRIES[str(name)] = Entry(str(name), config, cls, kind, curve, interval)
-
-
-_add(configs.NoneConfig, "factor", curves.identity, cls="lr_configs.schedulers.IdentityLR")
-_add(configs.LambdaLRConfig, "function")
-_add(configs.MultiplicativeLRConfig, "function")
-_add(configs.StepLRConfig, "factor", curves.step)
-_add(configs.MultiStepLRConfig, "factor", curves.multi_step)
-_add(configs.ConstantLRConfig, "factor", curves.constant)
-_add(configs.LinearLRConfig, "factor", curves.linear)
-_add(configs.ExponentialLRConfig, "factor", curves.exponential)
-_add(configs.PolynomialLRConfig, "factor", curves.polynomial)
-_add(configs.CosineAnnealingLRConfig, "mix", curves.cosine)
-_add(configs.CosineAnnealingWarmRestartsConfig, "mix", curves.cosine_warm_restarts)
-_add(configs.CyclicLRConfig, "mix", curves.cyclic, interval="step")
-_add(configs.OneCycleLRConfig, "phases", interval="step")
-_add(configs.ReduceLROnPlateauConfig, "metric")
-_add(configs.SequentialLRConfig, "stages")
-_add(configs.ChainedSchedulerConfig, "stages")
+_ENTRIES: dict[str, type[SchedulerConfig]] = {
+    str(config.__dataclass_fields__["name"].default): config for config in BUILT_IN
+}
 
 
 def available() -> list[str]:
@@ -75,17 +27,21 @@ def available() -> list[str]:
     return list(_ENTRIES)
 
 
-def entry(name: Any) -> Entry:
-    """The entry of a schedule.
+def entry(name: Any) -> type[SchedulerConfig]:
+    """The config class of a schedule, by its name or by the name of its torch class.
 
     Raises:
         SchedulerConfigError: for an unknown name, with the known ones and the nearest.
 
+    >>> entry("StepLR") is entry("step")
+    True
     >>> entry("cosin")
     Traceback (most recent call last):
     lr_configs.errors.SchedulerConfigError: name='cosin': there is no such schedule. did you mean 'cosine'? ...
     """
     found = _ENTRIES.get(name) if isinstance(name, str) else None
+    if found is None:
+        found = next((one for one in _ENTRIES.values() if one.torch_name == name), None)
     if found is None:
         raise SchedulerConfigError(
             "name", name, "there is no such schedule", f"{nearest(str(name), _ENTRIES)}Known: {', '.join(_ENTRIES)}"
@@ -115,19 +71,25 @@ def plain(node: Any) -> Any:
     return node
 
 
-def parse(node: Any) -> configs.SchedulerConfig:
-    """The validated config of whatever describes a schedule: the one door to a config object.
+def parse(node: Any) -> SchedulerConfig:
+    """The validated config of whatever describes a schedule.
 
     Args:
-        node: a composed node, a dict, a config object, or the name of a schedule.
+        node: a composed node, a dict, a config object, or the name of a schedule; a node of a torch class (its
+            `_target_`) is understood as the schedule of that class.
+
+    Raises:
+        SchedulerConfigError: naming key, value, rule and remedy.
 
     >>> parse({"name": "step", "step_size": 30}).gamma
     0.1
+    >>> parse({"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 30}).name
+    'step'
     >>> parse({"name": "step", "gama": 0.5})
     Traceback (most recent call last):
     lr_configs.errors.SchedulerConfigError: gama=0.5: step has no such key. did you mean 'gamma'? ...
     """
-    if isinstance(node, configs.SchedulerConfig):
+    if isinstance(node, SchedulerConfig):
         # Fields may have been set since: construct, and so check, again.
         node = node.to_dict()
     elif isinstance(node, str):
@@ -140,21 +102,47 @@ def parse(node: Any) -> configs.SchedulerConfig:
             "a schedule is a config node, a dict with a name, a config object or a name",
             f"Known names: {', '.join(_ENTRIES)}",
         )
+    node = _understood(node)
     if "name" not in node:
         raise SchedulerConfigError("name", None, "a schedule needs a name", f"Known: {', '.join(_ENTRIES)}")
-    found = entry(node["name"])
-    fields = {item.name for item in dataclasses.fields(found.config)}
+    found = entry(node.pop("name"))
     for key, value in node.items():
-        if key not in fields:
-            others = [e.name for e in _ENTRIES.values() if key in {f.name for f in dataclasses.fields(e.config)}]
-            elsewhere = f"{', '.join(others)} {'has' if len(others) == 1 else 'have'} it. " if others else ""
-            own = [k for k in fields if k not in ("_target_", "name", *configs.COMMON)]
-            raise SchedulerConfigError(
-                str(key),
-                value,
-                f"{found.name} has no such key",
-                f"{'' if others else nearest(str(key), fields)}{elsewhere}"
-                f"Its keys: {', '.join([k for k in found.config.__dataclass_fields__ if k in own])}; "
-                f"the common ones: {', '.join(configs.COMMON[2:])}",
-            )
-    return found.config(**{k: v for k, v in node.items() if k != "_target_"})
+        if key not in found.__dataclass_fields__:
+            raise _unknown_key(found, str(key), value)
+    return found(**node)
+
+
+def _understood(node: Mapping[Any, Any]) -> dict[str, Any]:
+    """The node without its `_target_`, which may be the torch class of a schedule."""
+    node = {str(key): value for key, value in node.items()}
+    target = node.pop("_target_", TARGET)
+    if target == TARGET:
+        return node
+    path, _, cls = str(target).rpartition(".")
+    theirs = path in ("torch.optim.lr_scheduler", "lr_configs.schedulers")
+    known = next((name for name, one in _ENTRIES.items() if theirs and one.torch_name == cls), None)
+    if known is None:
+        raise SchedulerConfigError(
+            "_target_",
+            target,
+            "a schedule is built by its name, and nothing else is called",
+            f"Write _target_: {TARGET} (or leave it out) and name: one of {', '.join(_ENTRIES)}",
+        )
+    for key in ("_partial_", "_convert_", "_recursive_"):
+        node.pop(key, None)
+    return {"name": known, **node}
+
+
+def _unknown_key(found: type[SchedulerConfig], key: str, value: Any) -> SchedulerConfigError:
+    name = str(found.__dataclass_fields__["name"].default)
+    fields = [item.name for item in dataclasses.fields(found)]
+    own = [k for k in found.__dataclass_fields__ if k not in COMMON]
+    others = [other for other, config in _ENTRIES.items() if key in config.__dataclass_fields__]
+    elsewhere = f"{', '.join(others)} {'has' if len(others) == 1 else 'have'} it. " if others else ""
+    return SchedulerConfigError(
+        key,
+        value,
+        f"{name} has no such key",
+        f"{'' if others else nearest(key, fields)}{elsewhere}"
+        f"Its keys: {', '.join(own) or 'none'}; the common ones: {', '.join(COMMON[2:])}",
+    )

@@ -3,9 +3,14 @@
 Each class is a drop-in subclass of torch's class of that name: same constructor, attributes and ``state_dict`` keys.
 """
 
-from lr_configs.closed_form import ClosedForm
-from lr_configs.composites import ChainedScheduler, SequentialLR
-from lr_configs.leaf_schedulers import (
+from typing import Any
+
+from torch.optim.lr_scheduler import LRScheduler
+
+from lr_configs.torch_classes.base import CurveScheduler
+from lr_configs.torch_classes.composite import ChainedScheduler, SequentialLR
+from lr_configs.torch_classes.plateau import ReduceLROnPlateau
+from lr_configs.torch_classes.single import (
     ConstantLR,
     CosineAnnealingLR,
     CosineAnnealingWarmRestarts,
@@ -14,21 +19,19 @@ from lr_configs.leaf_schedulers import (
     IdentityLR,
     LambdaLR,
     LinearLR,
-    LRScheduler,
     MultiplicativeLR,
     MultiStepLR,
     OneCycleLR,
     PolynomialLR,
     StepLR,
 )
-from lr_configs.plateau import ReduceLROnPlateau
 
 __all__ = [
     "ChainedScheduler",
-    "ClosedForm",
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
+    "CurveScheduler",
     "CyclicLR",
     "ExponentialLR",
     "IdentityLR",
@@ -42,4 +45,14 @@ __all__ = [
     "ReduceLROnPlateau",
     "SequentialLR",
     "StepLR",
+    "is_ours",
 ]
+
+
+def is_ours(scheduler: Any) -> bool:
+    """Whether this is one of the classes here.
+
+    >>> is_ours(object())
+    False
+    """
+    return isinstance(scheduler, CurveScheduler)

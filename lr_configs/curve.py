@@ -1,0 +1,586 @@
+"""What the rate is at step `t`: one tree, made from a plan and bound to the parameter groups once.
+
+The rate of group `i` at step `t` is ``sum_k w_k(t) * e_k[i]``. The *weights* `w` are functions of the step, the same for
+all groups; the *ends* `e` are numbers per group, found when the tree is bound (a factor has one end, the base; a cosine
+two, base and floor; one-cycle three). A warmup multiplies weights, a sequence chooses between curves, a product multiplies
+them. ``at(t, m)`` of every node serves a number and an array alike; the steps of an array lie between two
+:meth:`~Curve.breaks`, so that they all take the same way through the tree.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lr_configs import ops
+from lr_configs.config import SchedulerConfig
+from lr_configs.errors import SchedulerConfigError
+from lr_configs.groups import check_base, is_default, select, spread
+from lr_configs.ops import scalar
+from lr_configs.warmup import warmup
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lr_configs.horizon import Horizon
+    from lr_configs.plan import Plan
+
+#: one factor (a float), one for each group (a list), or one for each end (a tuple); arrays in their place
+Weights: TypeAlias = Any
+
+
+class Ends:
+    """The numbers that weights mix; a new object where they have changed.
+
+    Attributes:
+        columns: a list with one number per group, for each end.
+        plain: whether there is one end and it is the groups' own rate, so that the weight is a factor.
+    """
+
+    __slots__ = ("columns", "plain")
+
+    def __init__(self, columns: tuple[list[float], ...], plain: bool = False) -> None:
+        self.columns, self.plain = columns, plain
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ends) and self.columns == other.columns
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def mix(weights: Weights, ends: Ends) -> list[Any]:
+    """The rates that weights and ends stand for, one per group."""
+    columns = ends.columns
+    if weights.__class__ is tuple:
+        if len(columns) == 2:
+            (x, y), (high, low) = weights, columns
+            return [x * a + y * b for a, b in zip(high, low, strict=True)]
+        return [sum(w * e for w, e in zip(weights, row, strict=True)) for row in zip(*columns, strict=True)]
+    if weights.__class__ is list:
+        return [w * e for w, e in zip(weights, columns[0], strict=True)]
+    return [weights * e for e in columns[0]]
+
+
+def _scaled(weights: Weights, factor: Any) -> Weights:
+    if weights.__class__ is tuple:
+        return tuple([w * factor for w in weights])
+    if weights.__class__ is list:
+        return [w * factor for w in weights]
+    return weights * factor
+
+
+class Curve:
+    """A node of the tree."""
+
+    def at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends]:
+        """Weights and ends at step `t`."""
+        raise NotImplementedError
+
+    def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
+        """What moves along as momentum at step `t`, or None."""
+        return None
+
+    def has_momentum(self) -> bool:
+        """Whether momentum moves along at any step."""
+        return False
+
+    def breaks(self) -> list[int]:
+        """The steps at which another part of the tree takes over."""
+        return []
+
+    def rebind(self) -> None:
+        """Find the ends again, where parameters have changed."""
+        raise NotImplementedError
+
+    def probe(self, t: float, base: float) -> float:
+        """The rate at step `t` of a group that would join with this base."""
+        raise NotImplementedError
+
+    def join(self, group: Any, base: float) -> None:
+        """Take in one more group."""
+        raise NotImplementedError
+
+    def drop(self, count: int) -> None:
+        """Forget the groups from `count` on."""
+        raise NotImplementedError
+
+    def rates(self, t: float) -> list[float]:
+        """The rates of all groups at step `t`; nothing is written."""
+        return mix(*self.at(t))
+
+    def array(self, t: NDArray[Any]) -> NDArray[Any]:
+        """The rates at the rising steps `t`.
+
+        Returns:
+            float64 array of shape ``(groups, len(t))``.
+        """
+        import numpy as np
+
+        m = ops.array()
+        cuts = [0, *np.searchsorted(t, sorted(set(self.breaks())), side="left").tolist(), t.size]
+        parts = []
+        for begin, end in zip(cuts, cuts[1:], strict=False):
+            if end > begin:
+                rows = mix(*self.at(t[begin:end], m))
+                parts.append(np.stack([np.broadcast_to(row, end - begin) for row in rows]))
+        return np.concatenate(parts, axis=1) if len(parts) != 1 else parts[0]
+
+
+class Leaf(Curve):
+    """One schedule.
+
+    Args:
+        schedule: its config class, which has the formula.
+        p: its resolved parameters as attributes.
+    """
+
+    def __init__(self, schedule: type[SchedulerConfig], p: SimpleNamespace) -> None:
+        self.schedule, self.p = schedule, p
+        self.weights: Callable[[Any, Any, Any], Weights] = schedule.weights
+        self._momentum: Ends | None = None
+        self._last: tuple[Any, Weights] = (None, None)
+        self.rebind()
+
+    def rebind(self) -> None:
+        """Find the ends again, where the parameters have changed."""
+        columns = self.schedule.ends(self.p)
+        self.bases = list(self.p.base_lrs)
+        self.ends = Ends(tuple([list(column) for column in columns]), len(columns) == 1)
+        moving = self.schedule.momentum(self.p)
+        self._momentum = None if moving is None else Ends(moving)
+        self._last = (None, None)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Leaf) and (self.schedule, self.ends) == (other.schedule, other.ends)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends]:
+        """Weights and ends at step `t`."""
+        if self.p.base_lrs != self.bases:  # somebody has written into the list
+            self.rebind()
+        weights = self.weights(self.p, t, m)
+        if self._momentum is not None:
+            self._last = t, weights
+        return weights, self.ends
+
+    def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
+        """The same weights, and the ends of the momentum."""
+        if self._momentum is None:
+            return None
+        weights = self._last[1] if self._last[0] == t else self.weights(self.p, t, scalar)
+        return weights, self._momentum
+
+    def has_momentum(self) -> bool:
+        """Whether it is asked for."""
+        return self._momentum is not None
+
+    def probe(self, t: float, base: float) -> float:
+        """The rate of a group with this base."""
+        weights, row = self.weights(self.p, t, scalar), self.schedule.late_ends(self.p, base)
+        if weights.__class__ is tuple:
+            return float(sum(w * e for w, e in zip(weights, row, strict=True)))
+        return float((weights[-1] if weights.__class__ is list else weights) * row[0])
+
+    def join(self, group: Any, base: float) -> None:
+        """Extend the parameters."""
+        self.schedule.join(self.p, group, base)
+        self.rebind()
+
+    def drop(self, count: int) -> None:
+        """Cut the parameters."""
+        self.schedule.drop(self.p, count)
+        self.rebind()
+
+
+class _Around(Curve):
+    """A node around one other."""
+
+    def __init__(self, inner: Curve) -> None:
+        self.inner = inner
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def has_momentum(self) -> bool:
+        """Whether the inner one's moves."""
+        return self.inner.has_momentum()
+
+    def rebind(self) -> None:
+        """The inner one's."""
+        self.inner.rebind()
+
+    def join(self, group: Any, base: float) -> None:
+        """The inner one takes in the group."""
+        self.inner.join(group, base)
+
+    def drop(self, count: int) -> None:
+        """The inner one forgets the groups."""
+        self.inner.drop(count)
+
+
+class Warmup(_Around):
+    """A warmup in front of a curve.
+
+    Args:
+        inner: the curve, which begins at step `length`.
+        length: scheduler steps.
+        start: the factor at step 0.
+        shape: see :mod:`lr_configs.warmup`.
+    """
+
+    def __init__(self, inner: Curve, length: int, start: float, shape: str) -> None:
+        super().__init__(inner)
+        self.length, self.start, self.shape = length, start, shape
+
+    def at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends]:
+        """The curve's first value times the warmup's factor, then the curve."""
+        W = self.length
+        if (t if m is scalar else t[0]) >= W:
+            return self.inner.at(t - W, m)
+        weights, ends = self.inner.at(0)
+        return _scaled(weights, warmup(self.shape, self.start, W, t, m)), ends
+
+    def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
+        """The curve's first value during the warmup."""
+        return self.inner.momentum_at(max(t - self.length, 0))
+
+    def breaks(self) -> list[int]:
+        """The end of the warmup, and those of the curve behind it."""
+        return [self.length, *(self.length + one for one in self.inner.breaks())]
+
+    def probe(self, t: float, base: float) -> float:
+        """As the curve's, times the factor."""
+        W = self.length
+        if t >= W:
+            return self.inner.probe(t - W, base)
+        return float(self.inner.probe(0, base) * warmup(self.shape, self.start, W, t, scalar))
+
+
+class Hold(_Around):
+    """A curve that stays where it is from its own step `last` on."""
+
+    def __init__(self, inner: Curve, last: int) -> None:
+        super().__init__(inner)
+        self.last = last
+
+    def at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends]:
+        """The curve at `t`, or at `last`."""
+        return self.inner.at(m.minimum(t, self.last), m)
+
+    def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
+        """As the curve's."""
+        return self.inner.momentum_at(min(t, self.last))
+
+    def breaks(self) -> list[int]:
+        """Those of the curve up to its end."""
+        return [self.last, *(one for one in self.inner.breaks() if one < self.last)]
+
+    def probe(self, t: float, base: float) -> float:
+        """As the curve's."""
+        return self.inner.probe(min(t, self.last), base)
+
+
+class _Several(Curve):
+    """A node over several others."""
+
+    def __init__(self, children: Sequence[Curve]) -> None:
+        self.children = list(children)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.children == other.children  # type: ignore[attr-defined]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def has_momentum(self) -> bool:
+        """Whether one of them moves it."""
+        return any(child.has_momentum() for child in self.children)
+
+    def rebind(self) -> None:
+        """Those of all of them."""
+        for child in self.children:
+            child.rebind()
+
+    def join(self, group: Any, base: float) -> None:
+        """All of them take in the group."""
+        for child in self.children:
+            child.join(group, base)
+
+    def drop(self, count: int) -> None:
+        """All of them forget the groups."""
+        for child in self.children:
+            child.drop(count)
+
+
+class Stages(_Several):
+    """One curve after another.
+
+    Args:
+        children: the curves.
+        starts: the step at which each but the first begins, rising.
+    """
+
+    def __init__(self, children: Sequence[Curve], starts: Sequence[int]) -> None:
+        super().__init__(children)
+        self.starts = starts
+
+    def active(self, t: float) -> tuple[int, float]:
+        """``(index, its own step)`` of the curve that step `t` lies in."""
+        i = bisect_right(self.starts, t)
+        return i, t - self.starts[i - 1] if i else t
+
+    def at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends]:
+        """The active curve at its own step."""
+        i = bisect_right(self.starts, t if m is scalar else t[0])
+        return self.children[i].at(t - self.starts[i - 1] if i else t, m)
+
+    def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
+        """The active curve's; before a curve that moves none, the momentum stays where it is."""
+        i, own = self.active(t)
+        return self.children[i].momentum_at(own)
+
+    def breaks(self) -> list[int]:
+        """Where the curves begin, and where each breaks while it is active."""
+        found = list(self.starts)
+        for child, start, end in zip(self.children, [0, *self.starts], [*self.starts, 1 << 62], strict=True):
+            found += [start + one for one in child.breaks() if start + one < end]
+        return found
+
+    def probe(self, t: float, base: float) -> float:
+        """The active curve's."""
+        i, own = self.active(t)
+        return self.children[i].probe(own, base)
+
+
+class Product(_Several):
+    """The product of curves, each as a multiple of the groups' own rates.
+
+    Args:
+        children: the curves.
+        bases: the groups' own rates.
+        offsets: the step of each at step 0 of the product.
+    """
+
+    def __init__(self, children: Sequence[Curve], bases: Sequence[float], offsets: Sequence[int] | None = None) -> None:
+        super().__init__(children)
+        self.bases = list(bases)
+        self.offsets = list(offsets) if offsets is not None else [0] * len(self.children)
+        self._products: dict[tuple[int, int], tuple[Ends, Ends, Ends]] = {}
+
+    def at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends]:
+        """Weights times weights, ends times ends."""
+        offsets = self.offsets
+        weights, ends = self.children[0].at(t + offsets[0], m)
+        for i in range(1, len(self.children)):
+            factor, others = self.children[i].at(t + offsets[i], m)
+            weights, ends = self._times(weights, ends, factor, others)
+        return weights, ends
+
+    def _times(self, weights: Weights, ends: Ends, factor: Weights, others: Ends) -> tuple[Weights, Ends]:
+        if others.plain and factor.__class__ is not list:
+            return _scaled(weights, factor), ends
+        if ends.plain and weights.__class__ is not list:
+            return _scaled(factor, weights), others
+        if weights.__class__ is list or factor.__class__ is list:
+            rates = [a * b / c if c else 0.0 * a for a, b, c in zip(mix(weights, ends), mix(factor, others), self.bases, strict=True)]
+            return 1.0, Ends((rates,))
+        return tuple([a * b for a in weights for b in factor]), self._ends(ends, others)
+
+    def _ends(self, ends: Ends, others: Ends) -> Ends:
+        key = (id(ends), id(others))
+        known = self._products.get(key)
+        if known is None or known[0] is not ends or known[1] is not others:
+            columns = tuple(
+                [x * y / z if z else 0.0 for x, y, z in zip(a, b, self.bases, strict=True)]
+                for a in ends.columns
+                for b in others.columns
+            )
+            if len(self._products) > 64:
+                self._products.clear()
+            known = self._products[key] = ends, others, Ends(columns)
+        return known[2]
+
+    def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
+        """The last curve's that moves one."""
+        found = [child.momentum_at(t + offset) for child, offset in zip(self.children, self.offsets, strict=True)]
+        return next((one for one in reversed(found) if one is not None), None)
+
+    def breaks(self) -> list[int]:
+        """Those of all curves."""
+        return [one - offset for child, offset in zip(self.children, self.offsets, strict=True) for one in child.breaks()]
+
+    def probe(self, t: float, base: float) -> float:
+        """The product of the curves' factors."""
+        value = base
+        for child, offset in zip(self.children, self.offsets, strict=True):
+            value *= child.probe(t + offset, base) / base if base else 0.0
+        return value
+
+    def join(self, group: Any, base: float) -> None:
+        """All of them take in the group."""
+        self.bases.append(base)
+        super().join(group, base)
+
+    def drop(self, count: int) -> None:
+        """All of them forget the groups."""
+        del self.bases[count:]
+        super().drop(count)
+
+
+# ---------------------------------------------------------------------------------------- from a plan
+
+
+def surround(inner: Curve, plan: Plan) -> Curve:
+    """`inner` with the hold and the warmup of its plan around it."""
+    if plan.hold is not None:
+        inner = Hold(inner, plan.hold)
+    if plan.warmup:
+        inner = Warmup(inner, plan.warmup, plan.config.warmup_start_factor, plan.config.warmup_shape)
+    return inner
+
+
+def values_per_group(
+    config: SchedulerConfig, bases: Sequence[float], names: Sequence[str | None], key: str
+) -> dict[str, Any]:
+    """The values of a schedule that may differ between groups: a number for all, or a list with one for each.
+
+    Raises:
+        SchedulerConfigError: for groups that are not there, a floor above the rate, bounds in the wrong order.
+    """
+    prefix = f"{key}." if key else ""
+    values: dict[str, Any] = {}
+    for name, item in config.__dataclass_fields__.items():
+        if item.metadata.get("per_group"):
+            values[name] = spread(getattr(config, name), bases, names, item.default, prefix + name)
+        elif item.metadata.get("formula") and isinstance(getattr(config, name), list):
+            _check_functions(getattr(config, name), len(bases), prefix + name)
+    return config.check_values(values, list(bases), prefix)
+
+
+def _check_functions(functions: list[Any], groups: int, key: str) -> None:
+    if len(functions) != groups:
+        raise SchedulerConfigError(
+            key,
+            functions,
+            f"there are {len(functions)} formulas for {groups} parameter groups",
+            "Write one formula, or one for each group",
+        )
+
+
+def bind(plan: Plan, bases: Sequence[float], names: Sequence[str | None] | None = None) -> Curve:
+    """The tree of a plan, without a scheduler.
+
+    Args:
+        plan: the resolved schedule.
+        bases: the groups' own rates.
+        names: the groups' names.
+
+    Raises:
+        SchedulerConfigError: for values that do not fit the groups.
+    """
+    names = names if names is not None else [None] * len(bases)
+    if plan.stages:
+        children = [bind(stage, bases, names) for _, stage in plan.stages]
+        return surround(arranged(plan, children, bases), plan)
+    p = SimpleNamespace(**{**plan.params, **values_per_group(plan.config, bases, names, plan.key)})
+    p.base_lrs = list(bases)
+    type(plan.config).prepare(p)
+    return surround(Leaf(type(plan.config), p), plan)
+
+
+def arranged(plan: Plan, children: Sequence[Curve], bases: Sequence[float]) -> Curve:
+    """The curves of the stages, put together as the schedule says."""
+    if plan.config.arrangement == "sequence":
+        return Stages(children, [start for start, _ in plan.stages[1:]])
+    return Product(children, bases)
+
+
+# ---------------------------------------------------------------------------------------- whole runs
+
+_CHUNK = 1 << 14
+
+
+def curve(scheduler: Any, base_lr: float, horizon: Horizon, *, group: int | str = 0) -> NDArray[Any]:
+    """The rates of a whole run, computed without torch by what also trains.
+
+    Args:
+        scheduler: a composed node, a dict, a config object, or the name of a schedule.
+        base_lr: the group's own rate.
+        horizon: the run's size.
+        group: index or name of the parameter group, where the schedule has values per group.
+
+    Returns:
+        float64 array of shape ``(scheduler steps of the run,)``: the rate of each, the first one first.
+
+    Raises:
+        SchedulerConfigError: for a configuration that does not fit the run, and for metric-driven schedules.
+
+    >>> from lr_configs import Horizon
+    >>> curve({"name": "cosine"}, base_lr=0.1, horizon=Horizon(epochs=4)).round(4).tolist()
+    [0.1, 0.0854, 0.05, 0.0146]
+    """
+    import numpy as np
+
+    from lr_configs.horizon import Horizon
+    from lr_configs.plan import resolve
+
+    if not isinstance(horizon, Horizon):
+        raise SchedulerConfigError(
+            "horizon",
+            horizon,
+            "a curve needs the run's size",
+            "Write lr_configs.Horizon(epochs=90, steps_per_epoch=391)",
+        )
+    base = check_base("base_lr", base_lr)
+    plan = _of_group(resolve(scheduler, horizon), group)
+    tree = bind(plan, [base])
+    if plan.steps is None:
+        raise SchedulerConfigError(
+            "horizon",
+            horizon,
+            f"the schedule advances by {plan.interval}s, and the run's length in {plan.interval}s is not known",
+            "Write Horizon(epochs=90, steps_per_epoch=391)",
+        )
+    out = np.empty(plan.steps)
+    with np.errstate(under="ignore"):
+        for start in range(0, plan.steps, _CHUNK):
+            stop = min(start + _CHUNK, plan.steps)
+            out[start:stop] = tree.array(np.arange(start, stop, dtype=np.float64))[0]
+    if not np.isfinite(out).all():
+        at = int(np.flatnonzero(~np.isfinite(out))[0])
+        raise SchedulerConfigError(
+            "base_lr", base_lr, f"the rate of {plan.config.name} is {out[at]} at step {at}", "Lower the factors"
+        )
+    return out
+
+
+def _of_group(plan: Plan, group: int | str) -> Plan:
+    """The plan as one group sees it."""
+    import dataclasses
+
+    config = plan.config
+    if config.metric_driven and not plan.stages:
+        raise SchedulerConfigError(
+            f"{plan.key}.name" if plan.key else "name",
+            config.name,
+            "a schedule that reacts to a metric has no curve",
+            "Leave it out of curve(...), or choose a schedule of the step alone",
+        )
+    prefix = f"{plan.key}." if plan.key else ""
+    changed, params = config.to_dict(), dict(plan.params)
+    for name, item in config.__dataclass_fields__.items():
+        if item.metadata.get("per_group"):
+            value = select(getattr(config, name), group, prefix + name)
+            changed[name] = params[name] = item.default if is_default(value) else value
+        elif item.metadata.get("formula") and name in params:
+            changed[name] = select(getattr(config, name), group, prefix + name)
+            params[name] = select(params[name], group, prefix + name)
+    changed.pop("stages", None)
+    own = type(config).__new__(type(config))
+    own.__dict__.update({**config.__dict__, **changed})
+    stages = tuple((start, _of_group(stage, group)) for start, stage in plan.stages)
+    return dataclasses.replace(plan, config=own, params=params, stages=stages)

@@ -1,0 +1,134 @@
+"""What schedules made of functions share: one function for all groups or one each, running products, growth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from lr_configs.errors import SchedulerConfigError
+from lr_configs.ops import scalar
+
+
+def check_growth(prefix: str, key: str, gamma: float, times: int | None) -> None:
+    """Refuse a factor whose power leaves the numbers, with room for the base rate."""
+    if times is not None and gamma > 1 and not scalar.power(float(gamma), times) < 1e300:
+        raise SchedulerConfigError(
+            f"{prefix}.{key}" if prefix else key,
+            gamma,
+            f"after {times} multiplications the rate would be infinite",
+            f"Lower {key}",
+        )
+
+
+class FunctionWeights:
+    """The weights of functions of the step: one that all groups share, or one for each.
+
+    Args:
+        functions: a list with one per group.
+        of: what to make of each distinct function, e.g. its running product.
+    """
+
+    def __init__(self, functions: list[Any], of: Callable[[Any], Any] | None = None) -> None:
+        distinct = {id(one): one for one in functions}
+        order = {key: k for k, key in enumerate(distinct)}
+        self.distinct = [one if of is None else of(one) for one in distinct.values()]
+        self.which = [order[id(one)] for one in functions]
+        self.single = self.distinct[0] if len(self.distinct) == 1 else None
+
+    def __call__(self, t: Any, m: Any) -> Any:
+        """The value at `t`; a list with one for each group where there are several functions."""
+        if self.single is not None:
+            return m.each(self.single, t)
+        values = [m.each(one, t) for one in self.distinct]
+        return [values[k] for k in self.which]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FunctionWeights) and (self.distinct, self.which) == (other.distinct, other.which)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Product:
+    """The running product ``f(1) f(2) ... f(t)``, in twice the precision.
+
+    A million rounded multiplications drift by 1e-13; the second number carries what the first one rounded
+    away (Dekker's product, 1971), and the result is right to the last digit.
+
+    >>> Product(lambda t: 0.5)(3)
+    0.125
+    """
+
+    __slots__ = ("_at", "_high", "_low", "_table", "function")
+
+    def __init__(self, function: Callable[[Any], float]) -> None:
+        self.function = function
+        self._at, self._high, self._low = 0, 1.0, 0.0
+        self._table: tuple[int, Any] = (0, 1)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Product) and self.function == other.function
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, t: float) -> float:
+        """The product up to step `t`; between two steps, the factor of the next one to that share."""
+        whole = math.floor(t)
+        if whole == self._at + 1:  # one step further, the usual case
+            self._advance(whole)
+        elif whole != self._at:
+            if whole < self._at:
+                self._at, self._high, self._low = 0, 1.0, 0.0
+            while self._at < whole:
+                self._advance(self._at + 1)
+        if t == whole:
+            return self._high
+        return self._high * scalar.power(float(self.function(whole + 1)), t - whole)
+
+    def _advance(self, t: int) -> None:
+        f = float(self.function(t))
+        high = self._high
+        split = 134217729.0 * high
+        a = split - (split - high)
+        split = 134217729.0 * f
+        b = split - (split - f)
+        product, rest, other = high * f, high - a, f - b
+        low = self._low * f + (((a * b - product) + a * other + rest * b) + rest * other)
+        self._high = high = product + low
+        self._low, self._at = low - (high - product), t
+
+    def array(self, t: Any) -> Any:
+        """The products up to the steps of the rising array `t`, in extended precision where the platform has it."""
+        import numpy as np
+
+        whole = getattr(self.function, "array", None) if np.finfo(np.longdouble).nmant >= 63 else None
+        if whole is None or not t.size:
+            return np.fromiter((self(x) for x in t.tolist()), np.float64, t.size)
+        first, last = int(t[0]), int(t[-1])
+        at, value = self._table if self._table[0] <= first else (0, 1)
+        factors = whole(np.arange(at + 1, last + 1, dtype=np.float64)).astype(np.longdouble)
+        table = np.concatenate([[np.longdouble(value)], np.cumprod(factors) * value])
+        out = table[t.astype(np.int64) - at].astype(np.float64)
+        self._table = (last, table[-1])
+        return out
+
+    def overflow(self, steps: int) -> int | None:
+        """The first step of a run of `steps` at which the product is no finite number, or None."""
+        import numpy as np
+
+        logarithm = 0.0
+        with np.errstate(all="ignore"):
+            for start in range(1, steps, 65536):
+                factors = np.asarray(self.function.array(np.arange(start, min(start + 65536, steps), dtype=np.float64)))  # type: ignore[attr-defined]
+                sums = logarithm + np.cumsum(np.log(factors))
+                above = np.flatnonzero(sums > math.log(1e300))
+                if above.size:
+                    return start + int(above[0])
+                logarithm = float(sums[-1])
+        return None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Product:
+        return Product(self.function)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Product, (self.function,)

@@ -1,0 +1,28 @@
+"""``constant``: a factor for a while."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lr_configs.config import SchedulerConfig, length, number, schedule
+
+
+@schedule("constant")
+class ConstantLRConfig(SchedulerConfig):
+    """``rate(t) = base * factor`` before step `total_iters`, then `base`, as torch's `ConstantLR`.
+
+    Attributes:
+        factor: 0 to 1.
+        total_iters: a length.
+
+    >>> ConstantLRConfig().total_iters
+    5
+    """
+
+    factor: float = number(1.0 / 3, 0, 1)
+    total_iters: Any = length(5)
+
+    @staticmethod
+    def weights(p: Any, t: Any, m: Any) -> Any:
+        """`factor`, then 1."""
+        return m.where(t < p.total_iters, p.factor, 1.0)

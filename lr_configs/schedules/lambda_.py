@@ -1,0 +1,47 @@
+"""``lambda``: a formula, or a Python function, of the step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lr_configs.config import SchedulerConfig, formula, schedule
+from lr_configs.functions import FunctionWeights
+
+
+@schedule("lambda")
+class LambdaLRConfig(SchedulerConfig):
+    """``rate(t) = base * lr_lambda(t)``, as torch's `LambdaLR`; the formula goes on beyond the run.
+
+    Attributes:
+        lr_lambda: formula in the step ``t`` (or ``epoch``) and the run's length ``T`` behind the warmup, in scheduler
+            steps, or a Python callable of the step; a list has one for each parameter group. Finite and not negative.
+
+    >>> LambdaLRConfig(lr_lambda="1 / (1 + t)").lr_lambda
+    '1 / (1 + t)'
+    """
+
+    lr_lambda: Any = formula("0.95 ** epoch")
+
+    @classmethod
+    def prepare(cls, p: Any) -> None:
+        """The functions, one for each group."""
+        p.lr_lambdas = list(p.lr_lambda) if isinstance(p.lr_lambda, list) else [p.lr_lambda] * len(p.base_lrs)
+        p.functions = FunctionWeights(p.lr_lambdas)
+
+    @staticmethod
+    def join(p: Any, group: Any, base: float) -> None:
+        """A group that joins later has the last one's function."""
+        p.base_lrs.append(base)
+        p.lr_lambdas.append(p.lr_lambdas[-1])
+        p.functions = FunctionWeights(p.lr_lambdas)
+
+    @staticmethod
+    def drop(p: Any, count: int) -> None:
+        """The functions, too."""
+        del p.base_lrs[count:], p.lr_lambdas[count:]
+        p.functions = FunctionWeights(p.lr_lambdas)
+
+    @staticmethod
+    def weights(p: Any, t: Any, m: Any) -> Any:
+        """The function's value at `t`; a list where groups have functions of their own."""
+        return p.functions(t, m)

@@ -1,0 +1,46 @@
+"""``linear``: a straight line between two factors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lr_configs.config import SchedulerConfig, length, number, schedule
+from lr_configs.errors import SchedulerConfigError
+
+
+@schedule("linear")
+class LinearLRConfig(SchedulerConfig):
+    """From ``base * start_factor`` in a straight line to ``base * end_factor`` at step `total_iters`, then flat.
+
+    Torch's `LinearLR`. ``f(t) = start (n - k) / n + end k / n`` with ``n = total_iters``, ``k = min(t, n)``.
+
+    Attributes:
+        start_factor: above 0; at most 1 where it is the rate that is driven.
+        end_factor: 0 or more; at most 1 where it is the rate that is driven.
+        total_iters: a length.
+
+    >>> LinearLRConfig(start_factor=0.1, total_iters="10%").end_factor
+    1.0
+    """
+
+    start_factor: float = number(1.0 / 3, above=0)
+    end_factor: float = number(1.0, 0)
+    total_iters: Any = length(5)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("start_factor", "end_factor"):
+            if self.param == "lr" and getattr(self, key) > 1:
+                raise SchedulerConfigError(
+                    key, getattr(self, key), "this must be a number at most 1: a factor of the optimizer's rate",
+                    "Raise the optimizer's rate instead, or name another param",
+                )  # fmt: skip
+
+    @staticmethod
+    def weights(p: Any, t: Any, m: Any) -> Any:
+        """The factor at `t`."""
+        n = p.total_iters
+        if n <= 0:  # torch stays at the start then
+            return m.where(t >= 0, p.start_factor, p.start_factor)
+        k = m.minimum(t, n)
+        return p.start_factor * ((n - k) / n) + p.end_factor * (k / n)

@@ -1,0 +1,39 @@
+"""``multi_step``: times `gamma` at each of a list of positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lr_configs.config import SchedulerConfig, lengths, number, schedule
+from lr_configs.functions import check_growth
+
+
+@schedule("multi_step")
+class MultiStepLRConfig(SchedulerConfig):
+    """``rate(t) = base * gamma ** (number of milestones that are at most t)``, as torch's `MultiStepLR`.
+
+    Attributes:
+        milestones: positions in the run, a rising list of lengths.
+        gamma: multiplied in at every milestone, 0 or more.
+
+    >>> MultiStepLRConfig(milestones=["50%", "75%"]).gamma
+    0.1
+    """
+
+    milestones: Any = lengths(["60%", "80%"])
+    gamma: float = number(0.1, 0)
+
+    @classmethod
+    def prepare(cls, p: Any) -> None:
+        """The milestones in order, each as often as it is given."""
+        p.sorted_milestones = sorted(p.milestones)
+
+    @staticmethod
+    def weights(p: Any, t: Any, m: Any) -> Any:
+        """``gamma ** (milestones passed)``."""
+        return m.power(p.gamma, m.count(p.sorted_milestones, t))
+
+    def resolved(self, params: dict[str, Any], steps: int | None, key: str) -> dict[str, Any]:
+        """Refuse a rate that grows out of the numbers."""
+        check_growth(key, "gamma", self.gamma, len(params["milestones"]))
+        return params

@@ -1,0 +1,63 @@
+"""``multiplicative``: the running product of a formula's values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lr_configs.config import SchedulerConfig, formula, schedule
+from lr_configs.errors import SchedulerConfigError
+from lr_configs.functions import FunctionWeights, Product
+
+
+@schedule("multiplicative")
+class MultiplicativeLRConfig(SchedulerConfig):
+    """``rate(t) = base * lr_lambda(1) * ... * lr_lambda(t)``, as torch's `MultiplicativeLR`: `base` at step 0.
+
+    Attributes:
+        lr_lambda: the factor of each step, as for ``lambda``: a formula in ``t`` (or ``epoch``) and ``T``, a callable,
+            or a list with one for each group. Finite and not negative, and so is the product.
+
+    >>> MultiplicativeLRConfig(lr_lambda=0.95).lr_lambda
+    '0.95'
+    """
+
+    lr_lambda: Any = formula("0.95")
+
+    @classmethod
+    def prepare(cls, p: Any) -> None:
+        """The functions, one for each group."""
+        p.lr_lambdas = list(p.lr_lambda) if isinstance(p.lr_lambda, list) else [p.lr_lambda] * len(p.base_lrs)
+        p.functions = FunctionWeights(p.lr_lambdas, Product)
+
+    @staticmethod
+    def join(p: Any, group: Any, base: float) -> None:
+        """A group that joins later has the last one's function."""
+        p.base_lrs.append(base)
+        p.lr_lambdas.append(p.lr_lambdas[-1])
+        p.functions = FunctionWeights(p.lr_lambdas, Product)
+
+    @staticmethod
+    def drop(p: Any, count: int) -> None:
+        """The functions, too."""
+        del p.base_lrs[count:], p.lr_lambdas[count:]
+        p.functions = FunctionWeights(p.lr_lambdas, Product)
+
+    @staticmethod
+    def weights(p: Any, t: Any, m: Any) -> Any:
+        """The product up to step `t`; a list where groups have functions of their own."""
+        return p.functions(t, m)
+
+    def resolved(self, params: dict[str, Any], steps: int | None, key: str) -> dict[str, Any]:
+        """Refuse a product that leaves the numbers within the run."""
+        written = self.lr_lambda if isinstance(self.lr_lambda, list) else [self.lr_lambda]
+        functions = params["lr_lambda"] if isinstance(params["lr_lambda"], list) else [params["lr_lambda"]]
+        for text, function in zip(written, functions, strict=True):
+            overflow = Product(function).overflow(steps) if hasattr(function, "array") and steps is not None else None
+            if overflow is not None:
+                raise SchedulerConfigError(
+                    f"{key}.lr_lambda" if key else "lr_lambda",
+                    text,
+                    f"the product of the factors is infinite at t={overflow}, and the run has {steps} steps",
+                    "Write factors that stay near 1, or fall",
+                )
+        return params

@@ -1,0 +1,34 @@
+"""``step``: times `gamma` at every period."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lr_configs.config import SchedulerConfig, length, number, schedule
+from lr_configs.functions import check_growth
+
+
+@schedule("step")
+class StepLRConfig(SchedulerConfig):
+    """``rate(t) = base * gamma ** (t // step_size)``, as torch's `StepLR`: `base` until the first period ends.
+
+    Attributes:
+        step_size: update period, a length.
+        gamma: multiplied in at every period, 0 or more.
+
+    >>> StepLRConfig(step_size=200, gamma=0.5).step_size
+    200
+    """
+
+    step_size: Any = length("40%")
+    gamma: float = number(0.1, 0)
+
+    @staticmethod
+    def weights(p: Any, t: Any, m: Any) -> Any:
+        """``gamma ** (t // step_size)``."""
+        return m.power(p.gamma, t // p.step_size)
+
+    def resolved(self, params: dict[str, Any], steps: int | None, key: str) -> dict[str, Any]:
+        """Refuse a rate that grows out of the numbers within the run."""
+        check_growth(key, "gamma", self.gamma, None if steps is None else steps // params["step_size"])
+        return params

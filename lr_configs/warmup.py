@@ -1,0 +1,35 @@
+"""The warmup, written once for every schedule."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+WARMUP_SHAPES = ("linear", "cosine", "exponential", "constant")
+_HALF_PI = math.pi / 2
+
+
+def warmup(shape: str, start: float, W: int, t: Any, m: Any) -> Any:
+    """The factor at step `t` of a warmup over `W` steps from the factor `start`: ``s + (1 - s) shape(t / W)``.
+
+    `linear` is ``x``, `cosine` is ``(1 - cos(pi x)) / 2``, `exponential` makes the factor itself geometric,
+    ``s ** (1 - x)``, and `constant` stays at the start until step `W`.
+
+    Args:
+        shape: one of :data:`WARMUP_SHAPES`.
+        start: the factor at step 0, 0 to 1.
+        W: length, in scheduler steps.
+        t: the step, below `W`; a number or an array.
+        m: the operations for it (:mod:`lr_configs.ops`).
+
+    >>> from lr_configs.ops import scalar
+    >>> [round(warmup("linear", 0.1, 4, t, scalar), 3) for t in range(4)]
+    [0.1, 0.325, 0.55, 0.775]
+    """
+    if shape == "exponential":
+        return m.power(start, (W - t) / W)
+    if shape == "constant":
+        return m.where(t >= 0, start, start)
+    if shape == "cosine":
+        return start * m.sin((W - t) * _HALF_PI / W) ** 2 + m.sin(t * _HALF_PI / W) ** 2
+    return start * ((W - t) / W) + t / W

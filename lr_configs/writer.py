@@ -1,0 +1,394 @@
+"""Writes rates into an optimizer's groups, and sees what others have written there.
+
+Whatever else changes a rate (a hand edit, another scheduler on the same optimizer, a metric) is seen as a ratio to what was
+written last. It is kept per group and folded into the ends of the curve, so that the rest of the schedule is scaled at no
+cost. Groups with equal ends share one float object, so that a look at its identity tells whether it is still there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from lr_configs.curve import Curve, Ends, Weights, mix
+from lr_configs.slots import Slot, slots_of
+
+#: below this relative difference a rate is the one that was written, not an edit of it
+_SAME = 1e-13
+#: up to so many distinct rates are written bucket by bucket
+_BUCKETS = 8
+
+
+class Writer:
+    """What a scheduler writes with.
+
+    Args:
+        optimizer: its `param_groups` are read anew at every write, since loading a state replaces them.
+        curve: the curve, bound to the groups.
+
+    Attributes:
+        scales: the ratio of each group's hand edits to the curve.
+        late: groups that have joined since the last write, and keep the rate they brought until the next one.
+        position: the step whose rates were written last.
+        off_curve: whether :meth:`put` wrote last.
+    """
+
+    def __init__(self, optimizer: Any, curve: Curve) -> None:
+        self.optimizer, self.curve = optimizer, curve
+        self.scales = [1.0] * len(optimizer.param_groups)
+        self.late: tuple[int, ...] = ()
+        self.position: float = 0
+        self.off_curve = False
+        self._weights: Weights = None
+        self._ends: Ends | None = None
+        self._layout = _Layout([], [1.0])
+        self._written: list[float] = []  # one value per row of the layout
+        self._writing: list[float] = []  # those of a write that may have been interrupted
+        self._slots: list[Slot | None] = []
+        self._momentum = curve.has_momentum()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Writer) and (self.curve, self.scales, self.late, self.position) == (
+            other.curve,
+            other.scales,
+            other.late,
+            other.position,
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    # ---------------------------------------------------------------- reading
+
+    def held(self) -> list[float]:
+        """What the groups hold now."""
+        return [float(group["lr"]) for group in self.optimizer.param_groups]
+
+    def rates_at(self, t: float) -> list[float]:
+        """The rates of step `t`, hand edits included; nothing is written."""
+        return [rate * scale for rate, scale in zip(self.curve.rates(t), self.scales, strict=True)]
+
+    # ---------------------------------------------------------------- writing
+
+    def move(self, t: float) -> None:
+        """Write the rates of step `t`, and the momentum that moves along."""
+        weights, ends = self.curve.at(t)
+        layout, groups = self._layout, self.optimizer.param_groups
+        if ends is self._ends and len(groups) == layout.count and not self.late:
+            if weights == self._weights:  # where nothing moves, nothing is written
+                self.position = t
+                return
+            self._writing = new = layout.values(weights)
+            if layout.write(groups, self._written, new):
+                self._written, self._weights, self.position = new, weights, t
+                if self._momentum:
+                    self._move_momentum(t)
+                return
+        self._move_slowly(t, weights, ends)
+
+    def _move_slowly(self, t: float, weights: Weights, ends: Ends) -> None:
+        """Look what others have done, then write in full."""
+        if self.settle():
+            weights, ends = self.curve.at(t)
+        if weights != self._weights or ends is not self._ends or self.late:
+            self.write(t, weights, ends)
+        self.position = t
+
+    def write(self, t: float, weights: Weights = None, ends: Ends | None = None) -> None:
+        """Write the rates of step `t`, whatever is there."""
+        if ends is None:
+            weights, ends = self.curve.at(t)
+        groups = self.optimizer.param_groups
+        self._slots = slots_of(groups)
+        self._lay_out(groups, ends, weights)
+        self._writing = values = self._layout.values(weights)
+        done: set[int] = set()
+        for group, slot, row in zip(groups, self._slots, self._layout.rows, strict=True):
+            if slot is None:
+                group["lr"] = values[row]
+            elif id(slot) not in done:
+                slot.write(values[row])
+                done.add(id(slot))
+        self._written, self._weights, self._ends = values, weights, ends
+        self.position, self.late, self.off_curve = t, (), False
+        if self._momentum:
+            self._move_momentum(t)
+
+    def set(self, i: int, rate: float) -> None:
+        """Write the rate of one group, which is no edit."""
+        group = self.optimizer.param_groups[i]
+        slot = slots_of([group])[0]
+        if slot is None:
+            group["lr"] = rate
+        else:
+            slot.write(rate)
+
+    def keep_digits(self, rates: list[float]) -> None:
+        """Put back the very digits of rates that are the written ones but for rounding."""
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=False):
+            lr = group["lr"]
+            if lr.__class__ is float and lr != rate and math.isclose(lr, rate, rel_tol=_SAME):
+                group["lr"] = rate
+
+    @property
+    def coarse(self) -> bool:
+        """Whether a rate is held in a tensor, which rounds."""
+        return any(slot is not None for slot in slots_of(self.optimizer.param_groups))
+
+    def put(self, rates: list[float]) -> None:
+        """Write rates that no curve gives, one per group; groups beyond the list go along with the first one."""
+        groups = self.optimizer.param_groups
+        slots = slots_of(groups)
+        share = rates[0] / float(groups[0]["lr"]) if rates and float(groups[0]["lr"]) else 0.0
+        values = [*rates, *(float(group["lr"]) * share for group in groups[len(rates) :])]
+        for group, slot, value in zip(groups, slots, values, strict=True):
+            if slot is None:
+                group["lr"] = value
+            else:
+                slot.write(value)
+        self.forget()
+        self.off_curve = True
+
+    def forget(self) -> None:
+        """What the groups hold is no edit of what was written."""
+        self._weights, self._ends, self._written, self._writing = None, None, [], []
+
+    def _lay_out(self, groups: list[Any], ends: Ends, weights: Weights) -> None:
+        columns = ends.columns
+        if any(scale != 1.0 for scale in self.scales):
+            columns = tuple([e * s for e, s in zip(column, self.scales, strict=True)] for column in columns)
+        self._layout = _Layout(groups, *columns, slots=self._slots, alone=weights.__class__ is list)
+
+    def _move_momentum(self, t: float) -> None:
+        found = self.curve.momentum_at(t)
+        if found is None:
+            return
+        for group, value in zip(self.optimizer.param_groups, mix(*found), strict=False):
+            if "betas" in group:
+                group["betas"] = (value, *group["betas"][1:])
+            else:
+                group["momentum"] = value
+
+    # ---------------------------------------------------------------- what others did
+
+    def settle(self) -> bool:
+        """Take over rates that others have changed and groups that have joined or left; returns whether groups have."""
+        if self._ends is None:
+            return self._count_groups()
+        groups, scales = self.optimizer.param_groups, list(self.scales)
+        slots = slots_of(groups)
+        for i in range(min(len(groups), self._layout.count)):
+            if i not in self.late:
+                scales[i] *= self._edit(i, groups[i]["lr"], slots[i])
+        edited = scales != self.scales
+        self.scales = scales
+        changed = self._count_groups()
+        self._slots = [self._known(slot) for slot in slots]
+        if edited or changed or self._slots != self._layout.slots:
+            self._again()
+        return changed
+
+    def _again(self) -> None:
+        """What is there is what was written: the next write compares with it."""
+        weights, ends = self.curve.at(self.position)
+        self._lay_out(self.optimizer.param_groups, ends, weights)
+        self._written = self._writing = self._layout.values(weights)
+        self._weights, self._ends = weights, ends
+
+    def _known(self, slot: Slot | None) -> Slot | None:
+        """The slot that has been there, which remembers what it wrote."""
+        return slot if slot is None else next((s for s in self._slots if s is not None and s.tensor is slot.tensor), slot)
+
+    def _edit(self, i: int, lr: Any, slot: Slot | None) -> float:
+        """The ratio between what group `i` holds and what was written there."""
+        row = self._layout.rows[i]
+        written, old = self._written[row], self._slots[i] if i < len(self._slots) else None
+        if slot is None:
+            pending = self._writing[row] if row < len(self._writing) else written
+            same = lr == written or lr == pending or math.isclose(lr, written, rel_tol=_SAME)
+            return 1.0 if same or not written else lr / written
+        if old is not None and old.tensor is slot.tensor:
+            if not old.edited():
+                return 1.0
+            ratio = old.ratio(written)
+            old.remember()
+            return ratio
+        return 1.0 if slot.rounds(written) or not written else float(lr) / written
+
+    def _count_groups(self) -> bool:
+        """Groups were added: each goes on from the rate it brought. Some were removed: so are their edits."""
+        groups, known = self.optimizer.param_groups, len(self.scales)
+        if len(groups) == known:
+            return False
+        if len(groups) < known:
+            self.curve.drop(len(groups))
+            del self.scales[len(groups) :]
+            self.late = tuple(i for i in self.late if i < len(groups))
+            return True
+        for i in range(known, len(groups)):
+            self._join(groups[i])
+            self.late = (*self.late, i)
+        return True
+
+    def _join(self, group: Any) -> None:
+        """The curve of a late group passes through the rate that it brings; only its own `initial_lr` is a base."""
+        rate = float(group["lr"])
+        if "initial_lr" in group:
+            base, scale = float(group["initial_lr"]), 1.0
+        else:
+            base, scale = base_through(self.curve, self.position, rate)
+            group["initial_lr"] = type_of(group["lr"], base)
+        self.curve.join(group, base)
+        self.scales.append(scale)
+
+    # ---------------------------------------------------------------- copies
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The layout keeps the groups themselves, which a copy has anew.
+        state = dict(self.__dict__)
+        state["_layout"] = (state["_layout"].rows, state["_layout"].columns)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        rows, columns = state.pop("_layout")
+        self.__dict__.update(state)
+        self._layout = _Layout.known(rows, columns)
+
+
+def type_of(rate: Any, value: float) -> Any:
+    """`value` in a tensor of its own where `rate` is one."""
+    if hasattr(rate, "clone"):
+        copy = rate.detach().clone()
+        copy.fill_(value)
+        return copy
+    return value
+
+
+def base_through(curve: Curve, t: float, rate: float) -> tuple[float, float]:
+    """``(base, scale)`` of the group whose rate at step `t` is `rate`.
+
+    As under torch's recurrences a floor stays where it is: the value of every schedule is a straight line in the base, so
+    two values of it give the base. Where that is none, the group's own curve is scaled; where the curve is 0, its rate is
+    its base.
+    """
+    once, twice = curve.probe(t, rate), curve.probe(t, 2 * rate)
+    if once == 0 or rate == 0:
+        return rate, 1.0
+    slope = (twice - once) / rate
+    base = rate - (once - rate) / slope if slope > 0 else -1.0
+    if base > 0 and math.isfinite(base) and math.isclose(curve.probe(t, base), rate, rel_tol=1e-9):
+        return base, 1.0
+    return rate, rate / once
+
+
+class _Layout:
+    """How the rates of one set of ends are computed and written.
+
+    Args:
+        groups: the parameter groups.
+        *columns: the ends, edits included: a list with one number per group for each end.
+        slots: the tensors among the rates.
+        alone: every group has a weight of its own.
+
+    Attributes:
+        rows: for each group, which of the distinct rates it has.
+        columns: the ends of the distinct rates.
+        count: number of groups.
+    """
+
+    def __init__(
+        self, groups: list[Any], *columns: list[float], slots: list[Slot | None] | None = None, alone: bool = False
+    ) -> None:
+        self.count = len(groups)
+        self.slots = slots or []
+        table: dict[Any, int] = {}
+        keys = list(zip(*columns, strict=True)) if len(columns) > 1 else columns[0]
+        self.rows = [table.setdefault(key, len(table)) for key in keys] if not alone else list(range(self.count))
+        bucketed = not alone and (len(table) == 1 or (len(table) <= _BUCKETS and 4 * len(table) <= self.count))
+        if not bucketed:
+            self.rows = list(range(self.count))
+            self.columns: tuple[list[float], ...] = columns
+        elif len(columns) > 1:
+            self.columns = tuple(list(column) for column in zip(*table, strict=True))
+        else:
+            self.columns = (list(table),)
+        self._groups, self._listed = list(groups), groups
+        self._buckets: list[list[Any]] = []
+        self.write: Callable[[list[Any], list[float], list[float]], bool] = self._chosen(len(table) if bucketed else 0)
+
+    @classmethod
+    def known(cls, rows: list[int], columns: tuple[list[float], ...]) -> _Layout:
+        """One that compares, and writes nothing before it is made anew."""
+        made = cls([], [1.0])
+        made.rows, made.columns, made.count = rows, columns, len(rows)
+        made.write = _never
+        return made
+
+    def _chosen(self, distinct: int) -> Callable[[list[Any], list[float], list[float]], bool]:
+        if any(slot is not None for slot in self.slots):
+            own = [slot for slot in self.slots if slot is not None and slot.quick]
+            each = len(own) == self.count == len({id(slot) for slot in own})
+            return self._write_tensors if each else _never
+        if not self.count:
+            return _never
+        if distinct == 1:
+            return _write_one
+        if distinct:
+            self._buckets = [
+                [g for g, row in zip(self._groups, self.rows, strict=True) if row == k] for k in range(distinct)
+            ]
+            return self._write_buckets
+        return _write_each
+
+    def values(self, weights: Weights) -> list[float]:
+        """The distinct rates."""
+        columns = self.columns
+        if weights.__class__ is tuple:
+            if len(columns) == 2:
+                x, y = weights
+                return [x * a + y * b for a, b in zip(*columns)]  # noqa: B905 - columns of one table
+            return [sum([w * e for w, e in zip(weights, row)]) for row in zip(*columns)]  # noqa: B905
+        if weights.__class__ is list:
+            return [w * e for w, e in zip(weights, columns[0])]  # noqa: B905
+        return [weights * e for e in columns[0]]
+
+    def _write_buckets(self, groups: list[Any], old: list[float], new: list[float]) -> bool:
+        # Loading a state makes another list; dictionaries exchanged within the list are compared at both ends of it.
+        known = self._groups
+        if groups is not self._listed or groups[0] is not known[0] or groups[-1] is not known[-1] or groups != known:
+            return False
+        for bucket, was, value in zip(self._buckets, old, new):  # noqa: B905 - made together
+            for group in bucket:
+                if group["lr"] is not was:
+                    return False
+                group["lr"] = value
+        return True
+
+    def _write_tensors(self, groups: list[Any], old: list[float], new: list[float]) -> bool:
+        rows = self.rows
+        for group, slot, row in zip(groups, self.slots, rows):  # noqa: B905
+            if slot is None or group["lr"] is not slot.tensor or slot.edited():
+                return False
+            slot.write(new[row])
+        return True
+
+
+def _never(groups: list[Any], old: list[float], new: list[float]) -> bool:
+    return False
+
+
+def _write_one(groups: list[Any], old: list[float], new: list[float]) -> bool:
+    was, value = old[0], new[0]
+    for group in groups:
+        if group["lr"] is not was:
+            return False
+        group["lr"] = value
+    return True
+
+
+def _write_each(groups: list[Any], old: list[float], new: list[float]) -> bool:
+    for group, was, value in zip(groups, old, new):  # noqa: B905 - counted before
+        if group["lr"] is not was:
+            return False
+        group["lr"] = value
+    return True
