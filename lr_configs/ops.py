@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from functools import lru_cache, reduce
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 
 def _odd(x: float) -> bool:
@@ -137,7 +137,7 @@ def array() -> SimpleNamespace:
     def pieces(bounds: Sequence[float], t: Any, of: Callable[[int, Any], Any], after: bool = False) -> Any:
         if not t.size:
             return t
-        side = "right" if after else "left"
+        side: Literal["left", "right"] = "right" if after else "left"
         cuts = [0, *np.searchsorted(t, np.asarray(bounds, dtype=np.float64), side=side).tolist(), t.size]
         inside = [i for i in range(len(cuts) - 1) if cuts[i + 1] > cuts[i]]
         parts = [of(i, t[cuts[i] : cuts[i + 1]]) for i in inside]
