@@ -14,7 +14,8 @@ from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import CSVLogger, Logger
 from test_callback import STEP, Gan
 
-from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, curve
+from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError
+from lr_configs.curve_tree import curve
 
 
 class Memory(Logger):
@@ -56,9 +57,9 @@ def test_log_every_n_steps() -> None:
 
 def test_without_a_schedule() -> None:
     logger = Memory()
-    trainer(LRSchedulerCallback(log=True), logger=logger, log_every_n_steps=1).fit(Tiny(), loader(), loader(2))
+    trainer(LRSchedulerCallback("none", log=True), logger=logger, log_every_n_steps=1).fit(Tiny(), loader(), loader(2))
     assert set(logger.column("lr/SGD/0")) == {0.1}
-    trainer(LRSchedulerCallback(log=True)).fit(Tiny(), loader(), loader(2))  # and without a logger
+    trainer(LRSchedulerCallback("none", log=True)).fit(Tiny(), loader(), loader(2))  # and without a logger
 
 
 def test_names_of_groups_optimizers_and_parameters() -> None:
@@ -158,10 +159,10 @@ def test_an_early_ending_that_cannot_be_costs_no_run(capsys: pytest.CaptureFixtu
     class Asks(Tiny):
         def training_step(self, batch: Any, batch_idx: int) -> Any:
             if len(self.rates) == 3:
-                callback.decay_now(over="1%")  # of 15 updates
+                callback.decay_now(over="10%")
             return super().training_step(batch, batch_idx)
 
     module = Asks()
-    trainer(callback).fit(module, loader(), loader(2))
-    assert len(module.rates) == 15
-    assert "no early ending: over='1%': this is 0.15 of a scheduler step" in capsys.readouterr().out
+    trainer(callback, max_epochs=-1, max_time={"seconds": 1}).fit(module, loader(), loader(2))
+    assert len(module.rates) > 15
+    assert "no early ending: over='10%': a share of the run needs the run's length" in capsys.readouterr().out

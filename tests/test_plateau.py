@@ -14,7 +14,7 @@ NODE = {"name": "reduce_on_plateau", "monitor": "val_loss", "patience": 0, "fact
 
 
 def values(callback: Any) -> int:
-    return int(callback._driven[0].values)
+    return int(callback.driver.tracks[0].values)
 
 
 @pytest.mark.parametrize(

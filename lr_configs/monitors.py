@@ -1,0 +1,121 @@
+"""Which metric has a new value, and which will never have one."""
+
+from __future__ import annotations
+
+from lr_configs.driver import Driver
+from lr_configs.errors import SchedulerConfigError, nearest
+from lr_configs.lightning_run import LightningRun
+
+
+def unknown(monitor: str, names: set[str]) -> SchedulerConfigError:
+    """The error for a metric that is not logged."""
+    return SchedulerConfigError(
+        "monitor",
+        monitor,
+        "no metric of this name was logged",
+        f"{nearest(monitor, names)}Logged: {', '.join(sorted(names)) or 'nothing'}",
+    )
+
+
+def check_can_be(run: LightningRun, monitor: str | None) -> None:
+    """Refuse a metric of a validation that the run does not have."""
+    if monitor is None or run.trainer.enable_validation or "train" in monitor:
+        return
+    raise SchedulerConfigError(
+        "monitor",
+        monitor,
+        "this run has no validation, so that no such metric will be logged",
+        "Give the trainer a validation loader, or monitor a training metric ('train_loss')",
+    )
+
+
+class Monitors:
+    """Finds every newly logged value of a monitored metric, once."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._awaited: set[str] = set()
+        self._validated = False
+        self._taken: dict[str, int] = {}  # metric of the epoch -> epoch whose value was taken
+
+    def going_on(self, driver: Driver) -> None:
+        """A metric that had values before the checkpoint is known to be logged."""
+        self._seen.update(track.monitor for track in driver.tracks if track.monitor is not None and track.values)
+
+    @staticmethod
+    def _monitors(driver: Driver) -> list[str]:
+        return list(dict.fromkeys(track.monitor for track in driver.tracks if track.monitor is not None))
+
+    def _new(self, run: LightningRun, driver: Driver, monitor: str) -> None:
+        value = run.metric(monitor)
+        if value is not None:
+            self._seen.add(monitor)
+            driver.metric(monitor, value)
+
+    def after_batch(self, run: LightningRun, driver: Driver) -> None:
+        """Metrics that the train loop logs with every step."""
+        for monitor in self._monitors(driver):
+            if run.logged_on_step(monitor):
+                self._new(run, driver, monitor)
+
+    def after_epoch(self, run: LightningRun, driver: Driver) -> None:
+        """Metrics that the train loop logs with every epoch."""
+        names = run.training_names()
+        for monitor in self._monitors(driver):
+            if monitor in names and not run.logged_on_step(monitor):
+                if self._taken.get(monitor) != run.trainer.current_epoch:
+                    self._new(run, driver, monitor)
+                self._taken[monitor] = run.trainer.current_epoch
+            elif monitor not in run.validation_names() and monitor not in names:
+                self._awaited.add(monitor)  # the module may log it in a hook that comes after this one
+
+    def take_late(self, run: LightningRun, driver: Driver) -> None:
+        """What a checkpoint of this moment would lose: metrics logged at the very end of the epoch.
+
+        A checkpoint that is written with the last batch of an epoch goes on with the next one: the epoch's own metric,
+        which is complete, is taken now.
+        """
+        self._take_awaited(run, driver)
+        if not driver.running or not run.epoch_is_through or run.inside_batch:
+            return
+        for monitor in self._monitors(driver):
+            epoch = run.trainer.current_epoch
+            if self._taken.get(monitor) == epoch or run.logged_on_step(monitor):
+                continue
+            value = run.epoch_value(monitor)
+            if value is not None:
+                self._seen.add(monitor)
+                self._taken[monitor] = epoch
+                driver.metric(monitor, value)
+
+    def _take_awaited(self, run: LightningRun, driver: Driver) -> None:
+        for monitor in sorted(self._awaited):
+            if run.metric(monitor) is not None:
+                self._awaited.discard(monitor)
+                self._new(run, driver, monitor)
+
+    def check_awaited(self, run: LightningRun, driver: Driver) -> None:
+        """Take what came at the very end of the epoch, and refuse what never came."""
+        self._take_awaited(run, driver)
+        for monitor in self._awaited - self._seen:
+            if self._validated or not run.trainer.enable_validation:
+                raise unknown(monitor, set(run.trainer.callback_metrics))
+        self._awaited.clear()
+
+    def after_validation(self, run: LightningRun, driver: Driver) -> None:
+        """Metrics of a validation; the one before training only tells which names there are."""
+        names, before = run.validation_names(), run.trainer.sanity_checking
+        for monitor in self._monitors(driver):
+            if monitor not in names:
+                self._check_misspelt(run, monitor, names)
+            elif not before:
+                self._new(run, driver, monitor)
+        self._validated = self._validated or not before
+
+    def _check_misspelt(self, run: LightningRun, monitor: str, names: set[str]) -> None:
+        """Refuse a name that a validation has to log, and did not."""
+        training = set() if run.trainer.sanity_checking else run.training_names()
+        if monitor in self._seen or not names or monitor in training:
+            return
+        if monitor.lower().startswith(("val", "dev", "test")):
+            raise unknown(monitor, names | training)
