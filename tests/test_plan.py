@@ -361,7 +361,7 @@ def test_damage_is_an_error_or_another_plan(name: str) -> None:
 
 @pytest.mark.parametrize("data", [None, [], "x", 3, {}, {"config": {}}, {"config": {"name": "x"}}])
 def test_no_plan_at_all(data: Any) -> None:
-    with pytest.raises(SchedulerConfigError, match="^checkpoint"):
+    with pytest.raises(SchedulerConfigError, match=r"^checkpoint"):
         Plan.from_data(data)
 
 
