@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lr_configs.errors import SchedulerConfigError
     from lr_configs.horizon import Horizon
     from lr_configs.hydra_store import store
-    from lr_configs.curve import curve
+    from lr_configs.curve_tree import curve
     from lr_configs.registry import available
 
 __version__ = "0.1.0"
@@ -25,7 +25,7 @@ _HOME = {
     "SchedulerConfigError": "errors",
     "available": "registry",
     "build": "builder",
-    "curve": "curve",
+    "curve": "curve_tree",
     "lightning": "callback",
     "scheduler": "builder",
     "store": "hydra_store",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lr_configs.config import SchedulerConfig
-from lr_configs.curve import values_per_group
+from lr_configs.curve_tree import values_per_group
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.groups import check_base
 from lr_configs.horizon import Horizon

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from lr_configs.curve import Curve, Ends, Weights, mix
+from lr_configs.curve_tree import Curve, Ends, Weights, mix
 from lr_configs.slots import Slot, slots_of
 
 #: below this relative difference a rate is the one that was written, not an edit of it
@@ -74,7 +74,7 @@ class Writer:
         """Write the rates of step `t`, and the momentum that moves along."""
         weights, ends = self.curve.at(t)
         layout, groups = self._layout, self.optimizer.param_groups
-        if ends is self._ends and len(groups) == layout.count and not self.late:
+        if ends is self._ends and groups is layout.listed and len(groups) == layout.count and not self.late:
             if weights == self._weights:  # where nothing moves, nothing is written
                 self.position = t
                 return
@@ -88,8 +88,8 @@ class Writer:
 
     def _move_slowly(self, t: float, weights: Weights, ends: Ends) -> None:
         """Look what others have done, then write in full."""
-        if self.settle():
-            weights, ends = self.curve.at(t)
+        self.settle()
+        weights, ends = self.curve.at(t)
         if weights != self._weights or ends is not self._ends or self.late:
             self.write(t, weights, ends)
         self.position = t
@@ -176,6 +176,8 @@ class Writer:
         if self._ends is None:
             return self._count_groups()
         groups, scales = self.optimizer.param_groups, list(self.scales)
+        if groups is not self._layout.listed:
+            self.curve.rebind()  # some schedules keep their numbers in the groups
         slots = slots_of(groups)
         for i in range(min(len(groups), self._layout.count)):
             if i not in self.late:
@@ -205,7 +207,8 @@ class Writer:
         written, old = self._written[row], self._slots[i] if i < len(self._slots) else None
         if slot is None:
             pending = self._writing[row] if row < len(self._writing) else written
-            same = lr == written or lr == pending or math.isclose(lr, written, rel_tol=_SAME)
+            # An edit may have the value that comes next, and never its very object.
+            same = lr is pending or lr == written or math.isclose(lr, written, rel_tol=_SAME)
             return 1.0 if same or not written else lr / written
         if old is not None and old.tensor is slot.tensor:
             if not old.edited():
@@ -294,6 +297,7 @@ class _Layout:
         rows: for each group, which of the distinct rates it has.
         columns: the ends of the distinct rates.
         count: number of groups.
+        listed: the optimizer's own list of groups, of which loading a state makes another.
     """
 
     def __init__(
@@ -312,7 +316,7 @@ class _Layout:
             self.columns = tuple(list(column) for column in zip(*table, strict=True))
         else:
             self.columns = (list(table),)
-        self._groups, self._listed = list(groups), groups
+        self._groups, self.listed = list(groups), groups
         self._buckets: list[list[Any]] = []
         self.write: Callable[[list[Any], list[float], list[float]], bool] = self._chosen(len(table) if bucketed else 0)
 
@@ -353,9 +357,9 @@ class _Layout:
         return [weights * e for e in columns[0]]
 
     def _write_buckets(self, groups: list[Any], old: list[float], new: list[float]) -> bool:
-        # Loading a state makes another list; dictionaries exchanged within the list are compared at both ends of it.
+        # Dictionaries that are exchanged within the list are looked for at both ends of it.
         known = self._groups
-        if groups is not self._listed or groups[0] is not known[0] or groups[-1] is not known[-1] or groups != known:
+        if groups[0] is not known[0] or groups[-1] is not known[-1] or groups != known:
             return False
         for bucket, was, value in zip(self._buckets, old, new):  # noqa: B905 - made together
             for group in bucket:

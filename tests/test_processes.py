@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lr_configs import Horizon, curve
+from lr_configs import Horizon
+from lr_configs.curve_tree import curve
 
 SCRIPT = """
 import sys, json, warnings

@@ -18,7 +18,8 @@ import torch
 from lightning_helpers import Tiny, fit
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, curve
+from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError
+from lr_configs.curve_tree import curve
 
 CASES: dict[str, dict[str, Any]] = {
     "cosine": {"name": "cosine", "interval": "step", "warmup": 3},

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim import lr_scheduler
 
 from lr_configs.config import SchedulerConfig
-from lr_configs.curve import Curve, Leaf, surround
+from lr_configs.curve_tree import Curve, Leaf, surround
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.torch_classes import state as states
 from lr_configs.torch_classes.order import check_order
@@ -195,7 +195,7 @@ class CurveScheduler:
         self._step_count += 1
         if epoch is not None:
             self.warn_epoch()
-        self.go(self.last_epoch + 1 if epoch is None else epoch)
+        self.go(self.position + 1 if epoch is None else epoch)
         self.__dict__["_plainly"] = self.gate is None and not self.verbose and self.steps_plainly()
 
     def steps_plainly(self) -> bool:
@@ -214,7 +214,7 @@ class CurveScheduler:
     def advance(self) -> None:
         """One step, by whoever drives this schedule: no warning, and nobody is asked."""
         self._step_count += 1
-        self.go(self.last_epoch + 1)
+        self.go(self.position + 1)
 
     def jump(self, t: float) -> None:
         """Go to step `t`, forwards or backwards, in constant time and without a warning; `t` may lie between steps."""

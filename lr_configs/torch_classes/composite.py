@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch.optim import Optimizer, lr_scheduler
 
-from lr_configs.curve import Curve, Product, Stages, surround
+from lr_configs.curve_tree import Curve, Product, Stages, surround
 from lr_configs.schedules import ChainedSchedulerConfig, SequentialLRConfig
 from lr_configs.torch_classes.base import CurveScheduler
 from lr_configs.torch_classes.order import tracks_order
@@ -235,7 +235,7 @@ class SequentialLR(_Composite, lr_scheduler.SequentialLR):
 
     def arranged(self) -> Curve:
         """One after another."""
-        return Stages([stage.curve for stage in self._schedulers], self._milestones)
+        return Stages([stage.curve for stage in self._schedulers], self.own_bases, self._milestones)
 
     def metric_stages(self) -> list[ReduceLROnPlateau]:
         """The active stage, or those inside of it."""
@@ -303,9 +303,7 @@ class ChainedScheduler(_Composite, lr_scheduler.ChainedScheduler):
 
     def arranged(self) -> Curve:
         """Their product."""
-        product = Product([stage.curve for stage in self._schedulers], [], self.offsets)
-        product.bases = self.own_bases  # the very list, which grows with the groups
-        return product
+        return Product([stage.curve for stage in self._schedulers], self.own_bases, self.offsets)
 
     def metric_stages(self) -> list[ReduceLROnPlateau]:
         """All of them."""

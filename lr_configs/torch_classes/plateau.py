@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer, lr_scheduler
 
-from lr_configs.curve import Curve, Leaf, surround
+from lr_configs.curve_tree import Curve, Leaf, surround
 from lr_configs.schedules import ReduceLROnPlateauConfig
 from lr_configs.slots import slots_of
 from lr_configs.torch_classes import state as states

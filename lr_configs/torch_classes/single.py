@@ -217,11 +217,6 @@ class CosineAnnealingWarmRestarts(CurveScheduler, lr_scheduler.CosineAnnealingWa
         """Whether it is at a whole step."""
         return not self.fraction
 
-    def advance(self) -> None:
-        """One step."""
-        self._step_count += 1
-        self.go(self.position + 1)
-
     def warn_epoch(self) -> None:
         """Torch's class does not warn."""
 

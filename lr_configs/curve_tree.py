@@ -286,10 +286,15 @@ class Hold(_Around):
 
 
 class _Several(Curve):
-    """A node over several others."""
+    """A node over several others.
 
-    def __init__(self, children: Sequence[Curve]) -> None:
-        self.children = list(children)
+    Args:
+        children: the curves.
+        bases: the groups' own rates, a list that grows with the groups.
+    """
+
+    def __init__(self, children: Sequence[Curve], bases: list[float]) -> None:
+        self.children, self.bases = list(children), bases
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.children == other.children  # type: ignore[attr-defined]
@@ -307,11 +312,13 @@ class _Several(Curve):
 
     def join(self, group: Any, base: float) -> None:
         """All of them take in the group."""
+        self.bases.append(base)
         for child in self.children:
             child.join(group, base)
 
     def drop(self, count: int) -> None:
         """All of them forget the groups."""
+        del self.bases[count:]
         for child in self.children:
             child.drop(count)
 
@@ -321,11 +328,12 @@ class Stages(_Several):
 
     Args:
         children: the curves.
+        bases: the groups' own rates, a list that grows with the groups.
         starts: the step at which each but the first begins, rising.
     """
 
-    def __init__(self, children: Sequence[Curve], starts: Sequence[int]) -> None:
-        super().__init__(children)
+    def __init__(self, children: Sequence[Curve], bases: list[float], starts: Sequence[int]) -> None:
+        super().__init__(children, bases)
         self.starts = starts
 
     def active(self, t: float) -> tuple[int, float]:
@@ -361,13 +369,12 @@ class Product(_Several):
 
     Args:
         children: the curves.
-        bases: the groups' own rates.
+        bases: the groups' own rates, a list that grows with the groups.
         offsets: the step of each at step 0 of the product.
     """
 
-    def __init__(self, children: Sequence[Curve], bases: Sequence[float], offsets: Sequence[int] | None = None) -> None:
-        super().__init__(children)
-        self.bases = list(bases)
+    def __init__(self, children: Sequence[Curve], bases: list[float], offsets: Sequence[int] | None = None) -> None:
+        super().__init__(children, bases)
         self.offsets = list(offsets) if offsets is not None else [0] * len(self.children)
         self._products: dict[tuple[int, int], tuple[Ends, Ends, Ends]] = {}
 
@@ -419,16 +426,6 @@ class Product(_Several):
         for child, offset in zip(self.children, self.offsets, strict=True):
             value *= child.probe(t + offset, base) / base if base else 0.0
         return value
-
-    def join(self, group: Any, base: float) -> None:
-        """All of them take in the group."""
-        self.bases.append(base)
-        super().join(group, base)
-
-    def drop(self, count: int) -> None:
-        """All of them forget the groups."""
-        del self.bases[count:]
-        super().drop(count)
 
 
 # ---------------------------------------------------------------------------------------- from a plan
@@ -485,17 +482,17 @@ def bind(plan: Plan, bases: Sequence[float], names: Sequence[str | None] | None 
     names = names if names is not None else [None] * len(bases)
     if plan.stages:
         children = [bind(stage, bases, names) for _, stage in plan.stages]
-        return surround(arranged(plan, children, bases), plan)
+        return surround(arranged(plan, children, list(bases)), plan)
     p = SimpleNamespace(**{**plan.params, **values_per_group(plan.config, bases, names, plan.key)})
     p.base_lrs = list(bases)
     type(plan.config).prepare(p)
     return surround(Leaf(type(plan.config), p), plan)
 
 
-def arranged(plan: Plan, children: Sequence[Curve], bases: Sequence[float]) -> Curve:
+def arranged(plan: Plan, children: Sequence[Curve], bases: list[float]) -> Curve:
     """The curves of the stages, put together as the schedule says."""
     if plan.config.arrangement == "sequence":
-        return Stages(children, [start for start, _ in plan.stages[1:]])
+        return Stages(children, bases, [start for start, _ in plan.stages[1:]])
     return Product(children, bases)
 
 
