@@ -278,7 +278,7 @@ def test_a_stage_can_be_taken_out() -> None:
 
 def test_adding_a_schedule_is_a_dataclass_and_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     from lr_configs import curves, registry, schedulers
-    from lr_configs.configs import SchedulerConfig, number, schedule
+    from lr_configs.config import SchedulerConfig, number, schedule
 
     @schedule("halving")
     class HalvingConfig(SchedulerConfig):

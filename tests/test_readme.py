@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lr_configs import Horizon, available, curve
-from lr_configs.configs import COMMON
+from lr_configs.config import COMMON
 from lr_configs.plan import resolve
 
 ROOT = Path(__file__).parents[1]
