@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -158,10 +157,10 @@ def _check_rates(optimizer: Any, config: SchedulerConfig) -> None:
 
 def _make(plan: Plan, optimizer: Any, outermost: Any) -> Any:
     """One scheduler of the tree; stages are built on a proxy, so that only the outermost one writes."""
+    from lr_configs import schedulers
     from lr_configs.torch_classes.proxy import Proxy
 
-    module, _, name = type(plan.config).torch_class.rpartition(".")
-    cls = getattr(importlib.import_module(module), name)
+    cls = getattr(schedulers, type(plan.config).torch_name)
     new = cls.__new__(cls)
     new.plan = plan
     arguments: dict[str, Any] = {} if plan.key else {"last_epoch": plan.config.last_epoch}

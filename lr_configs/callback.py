@@ -111,7 +111,7 @@ class LRSchedulerCallback(Callback):
     def state_key(self) -> str:
         """The key in checkpoints, the same for all of them."""
         # A trainer refuses two of one key when it is made; until the set-up, which says more, each has its own.
-        return "LRSchedulerCallback" if self._set_up else f"LRSchedulerCallback at {id(self):#x}"
+        return "LRSchedulerCallback" if self._set_up or self.joined else f"LRSchedulerCallback at {id(self):#x}"
 
     # ------------------------------------------------------------------------------------ the beginning of a fit
 

@@ -290,17 +290,18 @@ class SchedulerConfig:
         SchedulerConfigError: on construction, naming key, value, rule and remedy.
     """
 
-    if TYPE_CHECKING:
+    if TYPE_CHECKING:  # annotations of a dataclass are fields
         __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+        natural_interval: ClassVar[str]
+        arrangement: ClassVar[str | None]
+        torch_name: ClassVar[str]
 
     #: what the schedule advances by where nothing that is written decides
-    natural_interval: ClassVar[str] = "epoch"
+    natural_interval = "epoch"
     #: how stages make up the schedule: one after another (``sequence``), multiplied (``product``), or none
-    arrangement: ClassVar[str | None] = None
-    #: dotted path of the torch class that is built
-    torch_class: ClassVar[str] = ""
-    #: what people know the schedule as elsewhere, e.g. the class of torch
-    torch_name: ClassVar[str] = ""
+    arrangement = None
+    #: name of the class in :mod:`lr_configs.schedulers` that is built, torch's own where torch has it
+    torch_name = ""
 
     _target_: str = _field("lr_configs.scheduler", _fixed)
     name: str = _field("", _fixed)
@@ -434,7 +435,6 @@ def schedule(name: str, torch_class: str | None = None) -> Callable[[type[C]], t
         cls.__annotations__["name"] = str
         cls.name = _field(name, _fixed)
         cls.torch_name = torch_class or cls.__name__.removesuffix("Config")
-        cls.torch_class = f"lr_configs.schedulers.{cls.torch_name}"
         return _own_keys_first(data(cls))
 
     return decorate

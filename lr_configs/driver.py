@@ -120,7 +120,7 @@ class Driver:
         config = parse(scheduler)
         self.remember(optimizer)
         plan = self.run.resolve(config, key=key, optimizer=optimizer)
-        built = build_plan(plan, optimizer)
+        built = build_plan(plan, optimizer, printer=self.run.say)
         self._add(key, optimizer, built, plan)
         return built
 
@@ -166,6 +166,7 @@ class Driver:
             decision = self._decisions[track.name]
             if isinstance(decision, Continue):
                 self._take_over(track, decision)
+                track.check_state(decision.saved, self._scheduler_state(decision.saved))
         if content is None or not isinstance(saved, dict):
             return
         self.epoch = content["epoch"]
@@ -191,7 +192,7 @@ class Driver:
         if decision.rebuild:
             self._put_back(track)
             bases = [*decision.bases, *track.asked.bases[len(decision.bases) :]][: len(track.optimizer.param_groups)]
-            scheduler = build_plan(decision.plan, track.optimizer, bases=bases)
+            scheduler = build_plan(decision.plan, track.optimizer, printer=_say_nothing, bases=bases)
             self.run.exchange(track.scheduler, scheduler)
             track.begin(scheduler, decision.plan, decision.bases, decision.end)
 
@@ -250,7 +251,7 @@ class Driver:
         if isinstance(decision, Restart) and horizon is not None:
             horizon = horizon.remaining(done, epochs)
             plan = resolve(plan.config, horizon)
-        scheduler = build_plan(plan, track.optimizer)
+        scheduler = build_plan(plan, track.optimizer, printer=_say_nothing)
         bases = tuple(optimizers.base_rates(self._groups[id(track.optimizer)], plan.config.param))
         self.run.exchange(track.scheduler, scheduler)
         track.begin(scheduler, plan, bases, _exact_end(plan, horizon))
@@ -428,6 +429,10 @@ class Driver:
         for track in self.tracks:
             for note in track.plan.notes:
                 self.run.say(f"{track.plan.config.name}: {note}")
+
+
+def _say_nothing(line: str) -> None:
+    """Where the lines of `verbose` go while a schedule is built anew."""
 
 
 def _has_report() -> bool:

@@ -11,7 +11,7 @@ def node(name: str) -> Any:
     """The structured config of one schedule, typed; its stages take new keys from the command line."""
     from omegaconf import DictConfig, OmegaConf
 
-    structured = OmegaConf.structured(entry(name).config)
+    structured = OmegaConf.structured(entry(name))
     if isinstance(structured, DictConfig) and "stages" in structured:
         # Which keys a stage has depends on its name, which only composing decides.
         OmegaConf.set_struct(structured.stages, False)

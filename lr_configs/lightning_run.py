@@ -225,6 +225,7 @@ class LightningRun:
         for record in self.records:
             if record.scheduler is old:
                 record.scheduler = new
+                _show(new)
 
     def take(self, scheduler: Any, plan: Plan) -> None:
         """Enter a scheduler in Lightning's list: it saves, restores and shows it, and leaves stepping to the driver."""
@@ -237,6 +238,7 @@ class LightningRun:
     @staticmethod
     def mark(record: LRSchedulerConfig, plan: Plan) -> None:
         """Make a record say what the plan says, and Lightning never step its scheduler."""
+        _show(record.scheduler)
         record.interval, record.frequency = plan.interval, Frequency(plan.frequency)
         record.reduce_on_plateau, record.monitor = plan.config.metric_driven, plan.config.monitor
 
@@ -346,6 +348,12 @@ def _names(results: Any) -> set[str]:
         if meta.on_step and meta.on_epoch:
             names |= {f"{meta.name}_step{suffix}", f"{meta.name}_epoch{suffix}"}
     return names
+
+
+def _show(scheduler: Any) -> None:
+    """Let Lightning's monitors, which read the rate of a scheduler's optimizer, see what is really driven."""
+    if scheduler.view is not None:
+        scheduler.optimizer = scheduler.view
 
 
 def check_strategy(trainer: Trainer) -> None:

@@ -18,6 +18,30 @@ _ENTRIES: dict[str, type[SchedulerConfig]] = {
 }
 
 
+def add(config: type[SchedulerConfig]) -> None:
+    """Take in the config class of one more schedule.
+
+    Raises:
+        SchedulerConfigError: where there is one of this name already.
+    """
+    name = str(config.__dataclass_fields__["name"].default)
+    if name in _ENTRIES and _ENTRIES[name] is not config:
+        raise SchedulerConfigError("name", name, f"{_ENTRIES[name].__name__} has this name already", "Choose another name")
+    _ENTRIES[name] = config
+
+
+def remove(name: str) -> None:
+    """Forget a schedule that was added."""
+    if any(str(config.__dataclass_fields__["name"].default) == name for config in BUILT_IN):
+        raise SchedulerConfigError("name", name, "a schedule of lr_configs stays", "Remove only what was added")
+    del _ENTRIES[name]
+
+
+def by_torch_name(name: str) -> type[SchedulerConfig] | None:
+    """The config class whose scheduler class has this name."""
+    return next((one for one in _ENTRIES.values() if one.torch_name == name), None)
+
+
 def available() -> list[str]:
     """The names of all schedules, what ``scheduler=NAME`` accepts.
 
@@ -41,7 +65,7 @@ def entry(name: Any) -> type[SchedulerConfig]:
     """
     found = _ENTRIES.get(name) if isinstance(name, str) else None
     if found is None:
-        found = next((one for one in _ENTRIES.values() if one.torch_name == name), None)
+        found = by_torch_name(name)
     if found is None:
         raise SchedulerConfigError(
             "name", name, "there is no such schedule", f"{nearest(str(name), _ENTRIES)}Known: {', '.join(_ENTRIES)}"

@@ -49,6 +49,17 @@ __all__ = [
 ]
 
 
+def __getattr__(name: str) -> Any:
+    """The class of a schedule that torch has no class of, made when it is asked for."""
+    from lr_configs.registry import by_torch_name
+    from lr_configs.torch_classes.derived import derived
+
+    config = by_torch_name(name)
+    if config is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return derived(config)
+
+
 def is_ours(scheduler: Any) -> bool:
     """Whether this is one of the classes here.
 

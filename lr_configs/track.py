@@ -58,6 +58,10 @@ def check_ending(over: Any, shape: Any) -> tuple[Any, str]:
     return over, shape
 
 
+def _say_nothing(line: str) -> None:
+    """Where the lines of `verbose` go while a schedule is put in its place."""
+
+
 class Track:
     """One schedule at work: its scheduler, and how far its clock is.
 
@@ -206,24 +210,34 @@ class Track:
         self.ticks, self.values, self.module_steps = saved.ticks, saved.values, saved.module_steps
         self.updates, self.epoch_updates = saved.updates, saved.epoch_updates
         self.position = saved.position
-        if state is None:
-            self.scheduler.jump(saved.position)
-        else:
-            self._restore_scheduler(state)
+        self.check_state(saved, state)
         if self.timeline.last is not None and self.position > self.timeline.last:
             self.position = resume.number(self.timeline.last)
             self.scheduler.jump(self.position)
         if saved.ending is not None:
             self._end_on(Ending(**saved.ending))
 
-    def _restore_scheduler(self, state: Any) -> None:
+    def check_state(self, saved: Saved, state: Any) -> None:
+        """Give the scheduler its own state.
+
+        Raises:
+            SchedulerConfigError: where it is damaged, or another schedule's.
+        """
+        self.scheduler.printer = _say_nothing
         try:
-            self.scheduler.restore(state, self.position)
+            if state is None:
+                self.scheduler.jump(saved.position)
+            else:
+                self.scheduler.restore(state, saved.position)
         except SchedulerConfigError as error:
             raise SchedulerConfigError(error.key, error.value, f"{self.name}: {error.rule}", error.remedy) from error
+        finally:
+            self.scheduler.printer = self._run.say
 
     def place(self, updates: int, epochs: int) -> None:
         """Go to an update and an epoch of the run."""
         self.ticks = epochs if self.by_epoch else updates
         self.position = self.timeline.position(self.ticks, updates, self.plan.frequency)
+        self.scheduler.printer = _say_nothing
         self.scheduler.jump(self.position)
+        self.scheduler.printer = self._run.say

@@ -14,22 +14,24 @@ from helpers import TORCH_NAMES, TWINS, optimizer
 from omegaconf import OmegaConf
 
 import lr_configs
-from lr_configs import Horizon, SchedulerConfigError, available, build, configs, scheduler
+from lr_configs import Horizon, SchedulerConfigError, available, build, scheduler
+from lr_configs.config import SchedulerConfig
 from lr_configs.hydra_store import node
 from lr_configs.registry import entry, parse
+from lr_configs.schedules import StepLRConfig
 
 
 def test_the_names() -> None:
     assert set(available()) == {*TORCH_NAMES, "none"}
     for name, cls in TORCH_NAMES.items():
-        assert entry(name).config.__name__ == f"{cls.__name__}Config"
+        assert entry(name).__name__ == f"{cls.__name__}Config"
 
 
 @pytest.mark.parametrize("name", TORCH_NAMES)
 def test_torchs_parameter_names_and_defaults(name: str) -> None:
     if name in ("sequential", "chained"):
         return
-    fields = entry(name).config.__dataclass_fields__
+    fields = entry(name).__dataclass_fields__
     for key, parameter in inspect.signature(TORCH_NAMES[name].__init__).parameters.items():
         if key in ("self", "optimizer", "last_epoch"):
             continue
@@ -71,7 +73,7 @@ def test_every_call_form(name: str) -> None:
     cfg = OmegaConf.merge(node(name), {"warmup": "5%", **monitor})
     horizon = Horizon(epochs=20, steps_per_epoch=10)
     spec = hydra.utils.instantiate(cfg)
-    assert isinstance(spec, configs.SchedulerConfig)
+    assert isinstance(spec, SchedulerConfig)
     made = [
         spec(optimizer(), horizon=horizon),
         build(cfg, optimizer(), horizon),
@@ -95,7 +97,7 @@ def test_absolute_lengths_need_no_horizon() -> None:
     schedule = hydra.utils.instantiate(cfg, optimizer=optimizer())
     assert schedule.T_max == 10
     assert build("exponential", optimizer()).get_last_lr() == [0.1]
-    assert build(configs.StepLRConfig(step_size=3), optimizer()).get_last_lr() == [0.1]
+    assert build(StepLRConfig(step_size=3), optimizer()).get_last_lr() == [0.1]
 
 
 def test_the_typing_of_a_composed_node_is_kept() -> None:
@@ -274,24 +276,6 @@ def test_a_stage_can_be_taken_out() -> None:
     config: Any = parse(cfg)
     assert list(config.stages) == ["decay"]
     assert config.stages["decay"]["T_max"] == 20
-
-
-def test_adding_a_schedule_is_a_dataclass_and_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lr_configs import curves, registry, schedulers
-    from lr_configs.config import SchedulerConfig, number, schedule
-
-    @schedule("halving")
-    class HalvingConfig(SchedulerConfig):
-        gamma: float = number(0.5, 0)
-
-    monkeypatch.setattr(registry, "_ENTRIES", dict(registry._ENTRIES))
-    monkeypatch.setattr(schedulers, "Halving", schedulers.ExponentialLR, raising=False)
-    registry._add(HalvingConfig, "factor", curves.exponential)
-    opt = optimizer()
-    built = build("halving", opt)
-    built.jump(1)  # type: ignore[attr-defined]
-    assert opt.param_groups[0]["lr"] == 0.05
-    assert lr_configs.curve("halving", base_lr=0.1, horizon=Horizon(epochs=2)).tolist() == [0.1, 0.05]
 
 
 def test_public_names() -> None:

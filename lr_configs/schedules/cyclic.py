@@ -113,7 +113,8 @@ class CyclicLRConfig(SchedulerConfig):
             check_growth(key, "gamma", self.gamma, steps)
         function, cycle = params["scale_fn"], params["step_size_up"] + (params["step_size_down"] or params["step_size_up"])
         if hasattr(function, "check") and steps is not None:
-            function.check(steps + 1 if self.scale_mode == "iterations" else steps // cycle + 2)
+            by_step = self.scale_mode == "iterations"
+            function.check(steps if by_step else steps // cycle + 2, first=0 if by_step else 1)
         return params
 
     def check_values(self, values: dict[str, Any], bases: list[float], key: str) -> dict[str, Any]:

@@ -22,6 +22,8 @@ OURS = frozenset(
 _VARYING = frozenset(
     {"_last_lr", "_step_count", "_lr_configs", "_get_lr_called_within_step", "_is_initial", "lr_lambdas", "_scale_fn_custom"}
 )  # fmt: skip
+#: what a metric has moved, which nothing but the state knows
+_COUNTERS = frozenset({"best", "num_bad_epochs", "cooldown_counter", "last_epoch"})
 DRIFT = 1e-4
 
 
@@ -96,8 +98,17 @@ def compare(mine: dict[str, Any], saved: Any, where: str) -> None:
             continue
         if key not in saved or key not in mine:
             raise damaged(where, key, "this key is missing" if key not in saved else "there is no such key")
-        _compare_entry(mine[key], saved[key], key, where)
+        if key in _COUNTERS and "num_bad_epochs" in mine:
+            _check_counter(saved[key], key, where)
+        else:
+            _compare_entry(mine[key], saved[key], key, where)
     _compare_last(mine, saved, where)
+
+
+def _check_counter(value: Any, key: str, where: str) -> None:
+    kinds = (int, float) if key == "best" else int
+    if isinstance(value, bool) or not isinstance(value, kinds) or value != value or (key != "best" and value < 0):
+        raise damaged(f"{where}.{key}", value, "this is no number" if key == "best" else "this is no count")
 
 
 def _compare_entry(mine: Any, saved: Any, key: str, where: str) -> None:

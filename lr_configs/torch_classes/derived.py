@@ -1,0 +1,69 @@
+"""Scheduler classes made from a config class: for every schedule that torch has no class of."""
+
+from __future__ import annotations
+
+import inspect
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+from torch.optim import Optimizer, lr_scheduler
+
+from lr_configs.config import COMMON, SchedulerConfig
+from lr_configs.torch_classes.base import CurveScheduler
+
+
+class _Derived(CurveScheduler):
+    """A scheduler whose constructor has the keys of its schedule, in torch's style."""
+
+    def __init__(self, optimizer: Optimizer, *args: Any, last_epoch: int = -1, **kwargs: Any) -> None:
+        own = own_keys(self.schedule)
+        if len(args) > len(own):
+            raise TypeError(f"{type(self).__name__} takes at most {len(own)} parameters, and got {len(args)}")
+        given = {**dict(zip(own, args, strict=False)), **kwargs}
+        if self.plan is None:  # by hand: lengths are scheduler steps
+            checked = self.schedule(**given)
+            given = checked.check_values({key: getattr(checked, key) for key in own}, _bases(optimizer), "")
+        for key, value in given.items():
+            setattr(self, key, value)
+        lr_scheduler.LRScheduler.__init__(self, optimizer, last_epoch)  # type: ignore[arg-type]
+
+    def parameters(self) -> dict[str, Any]:
+        """The keys of the schedule, and what it computes from them once."""
+        p = SimpleNamespace(**{key: self.__dict__[key] for key in own_keys(self.schedule)}, base_lrs=self.base_lrs)
+        self.schedule.prepare(p)
+        return dict(p.__dict__)
+
+
+def _bases(optimizer: Any) -> list[float]:
+    return [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+
+
+def own_keys(config: type[SchedulerConfig]) -> list[str]:
+    """The keys of a schedule beside the common ones, in the order in which they are written."""
+    return [key for key in config.__dataclass_fields__ if key not in COMMON]
+
+
+@lru_cache(maxsize=None)
+def derived(config: type[SchedulerConfig]) -> Any:
+    """The scheduler class of a schedule that torch has no class of.
+
+    Its instances can be pickled while the schedule is registered: the class is found as an attribute of
+    :mod:`lr_configs.schedulers`.
+    """
+    fields = config.__dataclass_fields__
+    keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [
+        inspect.Parameter("self", keyword),
+        inspect.Parameter("optimizer", keyword),
+        *(inspect.Parameter(key, keyword, default=fields[key].default) for key in own_keys(config)),
+        inspect.Parameter("last_epoch", keyword, default=-1),
+    ]
+    own = {
+        "__doc__": config.__doc__,
+        "__module__": "lr_configs.schedulers",
+        "__signature__": inspect.Signature(parameters[1:]),
+        "schedule": config,
+        "needs": (*own_keys(config), "last_epoch"),
+    }
+    return type(config.torch_name, (_Derived, lr_scheduler.LRScheduler), own)
