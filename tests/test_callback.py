@@ -17,8 +17,7 @@ from pytorch_lightning.callbacks import GradientAccumulationScheduler, LearningR
 from torch.utils.data import DataLoader
 
 import lr_configs
-from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, available
-from lr_configs.curve_tree import curve
+from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, available, curve
 from lr_configs.plan import resolve
 
 #: the twins again, where 20 steps of a stage do not fit the run

@@ -17,8 +17,7 @@ import torch
 from helpers import optimizer as make
 from helpers import rates
 
-from lr_configs import Horizon, SchedulerConfigError, build
-from lr_configs.curve_tree import curve
+from lr_configs import Horizon, SchedulerConfigError, build, curve
 from lr_configs.driver import Driver
 from lr_configs.run import PlainRun, current, enter, leave
 from lr_configs.track import Ending

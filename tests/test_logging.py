@@ -14,8 +14,7 @@ from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import CSVLogger, Logger
 from test_callback import STEP, Gan
 
-from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError
-from lr_configs.curve_tree import curve
+from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, curve
 
 
 class Memory(Logger):

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lr_configs import Horizon
-from lr_configs.curve_tree import curve
+from lr_configs import Horizon, curve
 
 SCRIPT = """
 import sys, json, warnings
