@@ -81,7 +81,7 @@ def build(scheduler: Any, optimizer: Optimizer, horizon: Horizon | None = None) 
     from lr_configs.run import current
 
     run = current() if horizon is None else None
-    plan = resolve(scheduler, horizon) if run is None else run.resolve(scheduler)
+    plan = resolve(scheduler, horizon) if run is None else run.resolve(scheduler, optimizer=optimizer)
     return build_plan(plan, optimizer)
 
 
