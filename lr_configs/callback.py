@@ -167,7 +167,7 @@ class LRSchedulerCallback(Callback):
             if self.on_existing == "error":
                 raise _two_schedules(self.asked[0][1].name, type(existing[0].scheduler).__name__)
             if self.on_existing == "replace":
-                self._replace(the_run, existing)
+                the_run.drop(existing)
                 existing = []
         if self.tensor_lr:
             for optimizer in trainer.optimizers:
@@ -185,14 +185,6 @@ class LRSchedulerCallback(Callback):
                 "the callback has nothing to drive: it has no schedule, and the module builds none of ours",
                 "Write scheduler: ${scheduler} under the callback (scheduler: none where the rate is constant on purpose)",
             )
-
-    @staticmethod
-    def _replace(the_run: LightningRun, records: list[Any]) -> None:
-        for record in records:
-            optimizer = getattr(record.scheduler, "optimizer", None)
-            if optimizer is not None:
-                optimizers.without_schedule(optimizer, record.scheduler)
-        the_run.drop(records)
 
     def _attach(self, trainer: Trainer, module: LightningModule, the_run: LightningRun, driver: Driver) -> None:
         for key, config in self.asked:

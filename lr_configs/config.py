@@ -350,10 +350,15 @@ class SchedulerConfig:
 
         Args:
             p: the schedule's resolved parameters, as attributes.
-            t: the schedule's own step, from 0; arrays rise.
+            t: the schedule's own step, from 0; an array rises, and lies between two of :meth:`breaks`.
             m: the operations for numbers or for arrays (:mod:`lr_configs.ops`).
         """
         raise NotImplementedError
+
+    @staticmethod
+    def breaks(p: Any) -> list[float]:
+        """Steps at which the formula goes on as another one; ``m.first(t)`` tells on which side of them `t` lies."""
+        return []
 
     @staticmethod
     def ends(p: Any) -> tuple[list[float], ...]:

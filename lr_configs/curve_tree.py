@@ -37,12 +37,15 @@ class Ends:
     Attributes:
         columns: a list with one number per group, for each end.
         plain: whether there is one end and it is the groups' own rate, so that the weight is a factor.
+        row: the ends of every group, where all groups have the same ones.
     """
 
-    __slots__ = ("columns", "plain")
+    __slots__ = ("columns", "plain", "row")
 
     def __init__(self, columns: tuple[list[float], ...], plain: bool = False) -> None:
         self.columns, self.plain = columns, plain
+        rows = set(zip(*columns, strict=True))
+        self.row = rows.pop() if len(rows) == 1 else None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ends) and self.columns == other.columns
@@ -86,7 +89,7 @@ class Curve:
         """Whether momentum moves along at any step."""
         return False
 
-    def breaks(self) -> list[int]:
+    def breaks(self) -> list[float]:
         """The steps at which another part of the tree takes over."""
         return []
 
@@ -177,6 +180,10 @@ class Leaf(Curve):
         """Whether it is asked for."""
         return self._momentum is not None
 
+    def breaks(self) -> list[float]:
+        """The schedule's own."""
+        return self.schedule.breaks(self.p)
+
     def probe(self, t: float, base: float) -> float:
         """The rate of a group with this base."""
         weights, row = self.weights(self.p, t, scalar), self.schedule.late_ends(self.p, base)
@@ -249,7 +256,7 @@ class Warmup(_Around):
         """The curve's first value during the warmup."""
         return self.inner.momentum_at(max(t - self.length, 0))
 
-    def breaks(self) -> list[int]:
+    def breaks(self) -> list[float]:
         """The end of the warmup, and those of the curve behind it."""
         return [self.length, *(self.length + one for one in self.inner.breaks())]
 
@@ -276,7 +283,7 @@ class Hold(_Around):
         """As the curve's."""
         return self.inner.momentum_at(min(t, self.last))
 
-    def breaks(self) -> list[int]:
+    def breaks(self) -> list[float]:
         """Those of the curve up to its end."""
         return [self.last, *(one for one in self.inner.breaks() if one < self.last)]
 
@@ -351,9 +358,9 @@ class Stages(_Several):
         i, own = self.active(t)
         return self.children[i].momentum_at(own)
 
-    def breaks(self) -> list[int]:
+    def breaks(self) -> list[float]:
         """Where the curves begin, and where each breaks while it is active."""
-        found = list(self.starts)
+        found: list[float] = list(self.starts)
         for child, start, end in zip(self.children, [0, *self.starts], [*self.starts, 1 << 62], strict=True):
             found += [start + one for one in child.breaks() if start + one < end]
         return found
@@ -416,7 +423,7 @@ class Product(_Several):
         found = [child.momentum_at(t + offset) for child, offset in zip(self.children, self.offsets, strict=True)]
         return next((one for one in reversed(found) if one is not None), None)
 
-    def breaks(self) -> list[int]:
+    def breaks(self) -> list[float]:
         """Those of all curves."""
         return [one - offset for child, offset in zip(self.children, self.offsets, strict=True) for one in child.breaks()]
 

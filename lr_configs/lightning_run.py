@@ -243,7 +243,13 @@ class LightningRun:
         record.reduce_on_plateau, record.monitor = plan.config.metric_driven, plan.config.monitor
 
     def drop(self, records: list[LRSchedulerConfig]) -> None:
-        """Take schedulers out of Lightning's list."""
+        """Take schedulers out of Lightning's list, and what they wrote out of their optimizers."""
+        for record in records:
+            optimizer: Any = getattr(record.scheduler, "optimizer", None)
+            if optimizer is not None and optimizer in self._groups:  # as it was before a schedule of ours
+                optimizers.put_back(optimizer, self._groups[optimizer], {getattr(record.scheduler, "param", "lr")})
+            elif optimizer is not None:
+                optimizers.without_schedule(optimizer, record.scheduler)
         kept = [record for record in self.records if not any(record is one for one in records)]
         self.trainer.strategy.lr_scheduler_configs = kept
 

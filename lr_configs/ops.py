@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import lru_cache, reduce
 from types import SimpleNamespace
@@ -70,18 +70,6 @@ def _larger(a: float, b: float) -> float:
     return a if a >= b or a != a else b
 
 
-def _piece(bounds: Sequence[float], t: float, of: Callable[[int, float], Any], after: bool = False) -> Any:
-    """The value of the piece that `t` lies in: ``of(i, t)``, where `i` counts the bounds passed.
-
-    Args:
-        bounds: where one piece ends and the next begins, rising.
-        t: the step; an array rises.
-        of: the number of the piece, and the steps inside of it -> a value or a tuple of values.
-        after: whether a bound itself still belongs to the piece before it.
-    """
-    return of(bisect_left(bounds, t) if after else bisect_right(bounds, t), t)
-
-
 def _each(function: Callable[[float], Any], t: float) -> float:
     value = function(t)
     # A numpy number here would end in the checkpoint, which could then not be loaded safely.
@@ -99,7 +87,7 @@ scalar = SimpleNamespace(
     minimum=min,
     smaller=_smaller,
     larger=_larger,
-    pieces=_piece,
+    first=lambda t: t,
     each=_each,
     count=bisect_right,
     sin=lambda x: math.sin(x) if math.isfinite(x) else math.nan,
@@ -134,23 +122,6 @@ def array() -> SimpleNamespace:
         whole = getattr(function, "array", None)
         return whole(t) if whole else np.fromiter((function(x) for x in t.tolist()), np.float64, t.size)
 
-    def pieces(bounds: Sequence[float], t: Any, of: Callable[[int, Any], Any], after: bool = False) -> Any:
-        if not t.size:
-            return t
-        side: Literal["left", "right"] = "right" if after else "left"
-        cuts = [0, *np.searchsorted(t, np.asarray(bounds, dtype=np.float64), side=side).tolist(), t.size]
-        inside = [i for i in range(len(cuts) - 1) if cuts[i + 1] > cuts[i]]
-        parts = [of(i, t[cuts[i] : cuts[i + 1]]) for i in inside]
-        if len(parts) == 1:
-            return parts[0]
-        sizes = [cuts[i + 1] - cuts[i] for i in inside]
-        if not isinstance(parts[0], tuple):
-            return np.concatenate([np.broadcast_to(p, n) for p, n in zip(parts, sizes, strict=True)])
-        return tuple(
-            np.concatenate([np.broadcast_to(p, n) for p, n in zip(column, sizes, strict=True)])
-            for column in zip(*parts, strict=True)
-        )
-
     return SimpleNamespace(
         where=np.where,
         choose=lambda condition, yes, no: np.where(condition, yes(), no()),
@@ -161,7 +132,7 @@ def array() -> SimpleNamespace:
         minimum=np.minimum,
         smaller=np.minimum,
         larger=np.maximum,
-        pieces=pieces,
+        first=lambda t: t[0],
         each=each,
         count=lambda points, t: np.searchsorted(np.asarray(points, dtype=np.float64), t, side="right"),
         sin=np.sin,

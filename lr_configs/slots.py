@@ -19,9 +19,14 @@ class Slot:
 
     Args:
         tensor: 0-dimensional, or of one element.
+
+    Attributes:
+        view: its memory, where it is looked at directly.
+        address: where that memory was when it was looked at last.
+        seen: what was there after the last write.
     """
 
-    __slots__ = ("_address", "_version", "_view", "seen", "tensor")
+    __slots__ = ("_version", "address", "seen", "tensor", "view")
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
@@ -31,18 +36,18 @@ class Slot:
     def _look(self) -> None:
         tensor = self.tensor
         plain = tensor.device.type == "cpu" and tensor.numel() == 1 and tensor.dtype in _VIEWED
-        self._view = memoryview(tensor.detach().numpy().reshape(1)) if plain else None
-        self._address = tensor.data_ptr() if plain else 0
+        self.view = memoryview(tensor.detach().numpy().reshape(1)) if plain else None
+        self.address = tensor.data_ptr() if plain else 0
 
     @property
     def quick(self) -> bool:
         """Whether a write costs no call into torch's dispatcher."""
-        return self._view is not None
+        return self.view is not None
 
     def _current(self) -> Any:
-        if self._view is not None and self.tensor.data_ptr() != self._address:
+        if self.view is not None and self.tensor.data_ptr() != self.address:
             self._look()
-        return self._view
+        return self.view
 
     def remember(self) -> None:
         """What is there now is what was written."""
@@ -58,7 +63,7 @@ class Slot:
 
     def ratio(self, written: float) -> float:
         """What is there, over what was written."""
-        before = written if self._view is None else self.seen
+        before = written if self.view is None else self.seen
         return float(self.tensor) / before if before else 1.0
 
     def rounds(self, value: float) -> bool:
@@ -83,7 +88,7 @@ class Slot:
         self.tensor, seen, unchanged = state
         self._look()
         self.remember()
-        if self._view is not None:
+        if self.view is not None:
             self.seen = seen
         elif not unchanged:
             self._version = -2

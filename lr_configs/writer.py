@@ -78,12 +78,32 @@ class Writer:
             if weights == self._weights:  # where nothing moves, nothing is written
                 self.position = t
                 return
-            self._writing = new = layout.values(weights)
-            if layout.write(groups, self._written, new):
-                self._written, self._weights, self.position = new, weights, t
-                if self._momentum:
-                    self._move_momentum(t)
-                return
+            if layout.single is not None:
+                # One rate for all groups, the usual case, without another call.
+                single = layout.single
+                if weights.__class__ is float:
+                    value = weights * single
+                else:
+                    value = weights[0] * single[0] + weights[1] * single[1]
+                    if len(weights) > 2:
+                        value += weights[2] * single[2]
+                was, self._writing = self._written[0], [value]
+                for group in groups:
+                    if group["lr"] is not was:
+                        break
+                    group["lr"] = value
+                else:
+                    self._written, self._weights, self.position = self._writing, weights, t
+                    if self._momentum:
+                        self._move_momentum(t)
+                    return
+            else:
+                self._writing = layout.values(weights)
+                if layout.write(groups, self._written, self._writing):
+                    self._written, self._weights, self.position = self._writing, weights, t
+                    if self._momentum:
+                        self._move_momentum(t)
+                    return
         self._move_slowly(t, weights, ends)
 
     def _move_slowly(self, t: float, weights: Weights, ends: Ends) -> None:
@@ -163,7 +183,15 @@ class Writer:
         found = self.curve.momentum_at(t)
         if found is None:
             return
-        for group, value in zip(self.optimizer.param_groups, mix(*found), strict=False):
+        groups = self.optimizer.param_groups
+        weights, ends = found
+        if ends.row is not None:
+            row = ends.row
+            value = weights[0] * row[0] + weights[1] * row[1]
+            values = [value if len(row) == 2 else value + weights[2] * row[2]] * len(groups)
+        else:
+            values = mix(weights, ends)
+        for group, value in zip(groups, values):  # noqa: B905 - late groups have none yet
             if "betas" in group:
                 group["betas"] = (value, *group["betas"][1:])
             else:
@@ -249,7 +277,7 @@ class Writer:
     def __getstate__(self) -> dict[str, Any]:
         # The layout keeps the groups themselves, which a copy has anew.
         state = dict(self.__dict__)
-        state["_layout"] = (state["_layout"].rows, state["_layout"].columns)
+        state["_layout"] = (self._layout.rows, self._layout.columns)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -298,6 +326,7 @@ class _Layout:
         columns: the ends of the distinct rates.
         count: number of groups.
         listed: the optimizer's own list of groups, of which loading a state makes another.
+        single: the one end, or the two ends, that all groups share; None where it is not as simple.
     """
 
     def __init__(
@@ -318,6 +347,7 @@ class _Layout:
             self.columns = (list(table),)
         self._groups, self.listed = list(groups), groups
         self._buckets: list[list[Any]] = []
+        self.single: Any = None
         self.write: Callable[[list[Any], list[float], list[float]], bool] = self._chosen(len(table) if bucketed else 0)
 
     @classmethod
@@ -326,6 +356,7 @@ class _Layout:
         made = cls([], [1.0])
         made.rows, made.columns, made.count = rows, columns, len(rows)
         made.write = _never
+        made.single = None
         return made
 
     def _chosen(self, distinct: int) -> Callable[[list[Any], list[float], list[float]], bool]:
@@ -336,6 +367,8 @@ class _Layout:
         if not self.count:
             return _never
         if distinct == 1:
+            row = tuple([column[0] for column in self.columns])
+            self.single = row[0] if len(row) == 1 else row if len(row) < 4 else None
             return _write_one
         if distinct:
             self._buckets = [
@@ -351,6 +384,9 @@ class _Layout:
             if len(columns) == 2:
                 x, y = weights
                 return [x * a + y * b for a, b in zip(*columns)]  # noqa: B905 - columns of one table
+            if len(columns) == 3:
+                x, y, z = weights
+                return [x * a + y * b + z * c for a, b, c in zip(*columns)]  # noqa: B905
             return [sum([w * e for w, e in zip(weights, row)]) for row in zip(*columns)]  # noqa: B905
         if weights.__class__ is list:
             return [w * e for w, e in zip(weights, columns[0])]  # noqa: B905
@@ -369,11 +405,12 @@ class _Layout:
         return True
 
     def _write_tensors(self, groups: list[Any], old: list[float], new: list[float]) -> bool:
-        rows = self.rows
-        for group, slot, row in zip(groups, self.slots, rows):  # noqa: B905
-            if slot is None or group["lr"] is not slot.tensor or slot.edited():
+        for group, slot, row in zip(groups, self.slots, self.rows):  # noqa: B905
+            tensor, view = slot.tensor, slot.view  # type: ignore[union-attr] - chosen where all are
+            if group["lr"] is not tensor or tensor.data_ptr() != slot.address or view[0] != slot.seen:  # type: ignore[union-attr,index]
                 return False
-            slot.write(new[row])
+            view[0] = new[row]  # type: ignore[index]
+            slot.seen = view[0]  # type: ignore[union-attr,index]
         return True
 
 

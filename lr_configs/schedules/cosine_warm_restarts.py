@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from functools import lru_cache
 from typing import Any
 
@@ -40,8 +41,14 @@ class CosineAnnealingWarmRestartsConfig(SchedulerConfig):
             f = _cosine(t % p.T_0, p.T_0, m)
         else:
             starts, lengths = periods(p.T_0, p.T_mult)
-            f = m.pieces(starts, t, lambda i, at: _cosine(at - (starts[i - 1] if i else 0), lengths[i], m))
+            i = bisect_right(starts, m.first(t))
+            f = _cosine(t - starts[i - 1] if i else t, lengths[i], m)
         return (f, 1.0 - f) if p.eta_min else f
+
+    @staticmethod
+    def breaks(p: Any) -> list[float]:
+        """The restarts, where the periods grow; equal ones need none."""
+        return [] if p.T_mult == 1 else list(periods(p.T_0, p.T_mult)[0])
 
     @staticmethod
     def ends(p: Any) -> tuple[list[float], ...]:
@@ -87,5 +94,5 @@ def period(t: float, T_0: int, T_mult: int) -> tuple[float, int]:
     if T_mult == 1:
         return t % T_0, T_0
     starts, lengths = periods(T_0, T_mult)
-    i = next(i for i, start in enumerate(starts) if t < start)
+    i = bisect_right(starts, t)
     return t - (starts[i - 1] if i else 0), lengths[i]

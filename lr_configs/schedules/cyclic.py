@@ -58,9 +58,9 @@ class CyclicLRConfig(SchedulerConfig):
 
     @classmethod
     def prepare(cls, p: Any) -> None:
-        """Torch's own numbers: the whole cycle and the share of it that rises."""
+        """The whole cycle and the part of it that rises, as torch has them."""
         up, down = float(p.step_size_up), float(p.step_size_down or p.step_size_up)
-        p.total_size, p.step_ratio = up + down, up / (up + down)
+        p.total_size, p.up = up + down, up
         p.scale_function = p.scale_fn
         p.base_lrs, p.max_lrs = p.base_lr, p.max_lr
         p.base_momentums, p.max_momentums = (column(v, p.max_lrs) for v in (p.base_momentum, p.max_momentum))
@@ -68,13 +68,16 @@ class CyclicLRConfig(SchedulerConfig):
     @staticmethod
     def weights(p: Any, t: Any, m: Any) -> Any:
         """The shares of the upper and of the lower bound."""
-        total = p.total_size
-        up = total * p.step_ratio
-        if abs(up - round(up)) < 1e-9 * total:
-            up = float(round(up))  # torch keeps the ratio only; the lengths are integers
+        total, up = p.total_size, p.up
         now = t % total
         falling = (total - now) / (total - up) if total > up else 0.0
-        x = m.where(now <= up, now / up, falling) * _height(p, t, total, m)
+        x = m.where(now <= up, now / up, falling)
+        if p.scale_function is not None:
+            x = x * m.each(p.scale_function, t // total + 1 if p.scale_mode == "cycle" else t)
+        elif p.mode == "triangular2":
+            x = x * m.power(0.5, t // total)
+        elif p.mode == "exp_range":
+            x = x * m.power(p.gamma, t)
         return x, 1.0 - x
 
     @staticmethod
@@ -126,12 +129,14 @@ class CyclicLRConfig(SchedulerConfig):
         return values
 
 
-def _height(p: Any, t: Any, total: float, m: Any) -> Any:
-    if p.scale_function is not None:
-        return m.each(p.scale_function, t // total + 1 if p.scale_mode == "cycle" else t)
-    if p.mode == "triangular2":
-        return m.power(0.5, t // total)
-    return m.power(p.gamma, t) if p.mode == "exp_range" else 1.0
+def rising(total_size: float, step_ratio: float) -> float:
+    """Steps of a cycle that rise: torch keeps their share only, and they are an integer.
+
+    >>> rising(150.0, 50 / 150)
+    50.0
+    """
+    up = total_size * step_ratio
+    return float(round(up)) if abs(up - round(up)) < 1e-9 * total_size else up
 
 
 def _check_bounds(low: float, high: float, key: str) -> None:

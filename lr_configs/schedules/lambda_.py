@@ -27,6 +27,7 @@ class LambdaLRConfig(SchedulerConfig):
         """The functions, one for each group."""
         p.lr_lambdas = list(p.lr_lambda) if isinstance(p.lr_lambda, list) else [p.lr_lambda] * len(p.base_lrs)
         p.functions = FunctionWeights(p.lr_lambdas)
+        p.single = p.functions.single
 
     @staticmethod
     def join(p: Any, group: Any, base: float) -> None:
@@ -34,14 +35,16 @@ class LambdaLRConfig(SchedulerConfig):
         p.base_lrs.append(base)
         p.lr_lambdas.append(p.lr_lambdas[-1])
         p.functions = FunctionWeights(p.lr_lambdas)
+        p.single = p.functions.single
 
     @staticmethod
     def drop(p: Any, count: int) -> None:
         """The functions, too."""
         del p.base_lrs[count:], p.lr_lambdas[count:]
         p.functions = FunctionWeights(p.lr_lambdas)
+        p.single = p.functions.single
 
     @staticmethod
     def weights(p: Any, t: Any, m: Any) -> Any:
         """The function's value at `t`; a list where groups have functions of their own."""
-        return p.functions(t, m)
+        return p.functions(t, m) if p.single is None else m.each(p.single, t)

@@ -28,6 +28,7 @@ class MultiplicativeLRConfig(SchedulerConfig):
         """The functions, one for each group."""
         p.lr_lambdas = list(p.lr_lambda) if isinstance(p.lr_lambda, list) else [p.lr_lambda] * len(p.base_lrs)
         p.functions = FunctionWeights(p.lr_lambdas, Product)
+        p.single = p.functions.single
 
     @staticmethod
     def join(p: Any, group: Any, base: float) -> None:
@@ -35,17 +36,19 @@ class MultiplicativeLRConfig(SchedulerConfig):
         p.base_lrs.append(base)
         p.lr_lambdas.append(p.lr_lambdas[-1])
         p.functions = FunctionWeights(p.lr_lambdas, Product)
+        p.single = p.functions.single
 
     @staticmethod
     def drop(p: Any, count: int) -> None:
         """The functions, too."""
         del p.base_lrs[count:], p.lr_lambdas[count:]
         p.functions = FunctionWeights(p.lr_lambdas, Product)
+        p.single = p.functions.single
 
     @staticmethod
     def weights(p: Any, t: Any, m: Any) -> Any:
         """The product up to step `t`; a list where groups have functions of their own."""
-        return p.functions(t, m)
+        return p.functions(t, m) if p.single is None else m.each(p.single, t)
 
     def resolved(self, params: dict[str, Any], steps: int | None, key: str) -> dict[str, Any]:
         """Refuse a product that leaves the numbers within the run."""

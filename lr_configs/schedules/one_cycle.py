@@ -73,7 +73,7 @@ class OneCycleLRConfig(SchedulerConfig):
     @classmethod
     def prepare(cls, p: Any) -> None:
         """The phases and the three rates of each group."""
-        p.phases = phases(p.total_steps, float(p.pct_start), p.three_phase)
+        p.phases = with_starts(phases(p.total_steps, float(p.pct_start), p.three_phase))
         first = [peak / p.div_factor for peak in p.max_lr]
         p.rates = first, p.max_lr, [one / p.final_div_factor for one in first]
         p.momentums = tuple(column(value, first) for value in (p.max_momentum, p.base_momentum))
@@ -81,9 +81,26 @@ class OneCycleLRConfig(SchedulerConfig):
     @staticmethod
     def weights(p: Any, t: Any, m: Any) -> Any:
         """The shares of the first, the highest and the last rate."""
-        inner = [end for end, _, _ in p.phases]
-        last = inner.pop()
-        return m.pieces(inner, m.minimum(t, last), lambda i, at: _phase(p, i, at, m), True)
+        t = m.minimum(t, p.phases[-1][1])
+        now = m.first(t)
+        for start, end, first, last in p.phases:  # noqa: B007 - the last one is left standing
+            if now <= end:
+                break
+        width = end - start
+        if width == 0:
+            to_go, gone = 0.0, m.where(t >= 0, 1.0, 1.0)
+        elif p.anneal_strategy == "linear":
+            to_go, gone = (end - t) / width, (t - start) / width
+        else:
+            to_go, gone = m.sin((end - t) / width * _HALF_PI) ** 2, m.sin((t - start) / width * _HALF_PI) ** 2
+        if last == LAST:
+            return (to_go, 0.0, gone) if first == FIRST else (0.0, to_go, gone)
+        return (to_go, gone, 0.0) if first == FIRST else (gone, to_go, 0.0)
+
+    @staticmethod
+    def breaks(p: Any) -> list[float]:
+        """Just behind the end of each phase, which belongs to it."""
+        return [math.nextafter(end, math.inf) for _, end, _, _ in p.phases]
 
     @staticmethod
     def ends(p: Any) -> tuple[list[float], ...]:
@@ -142,15 +159,6 @@ def phases(total: int, pct_start: float, three_phase: bool) -> list[tuple[float,
     return [(warm - 1, FIRST, PEAK), (total - 1, PEAK, LAST)]
 
 
-def _phase(p: Any, i: int, t: Any, m: Any) -> Any:
-    start = p.phases[i - 1][0] if i else 0.0
-    end, first, last = p.phases[i]
-    weights: list[Any] = [0.0, 0.0, 0.0]
-    if end == start:
-        weights[last] = m.where(t >= 0, 1.0, 1.0)
-        return tuple(weights)
-    to_go, gone = (end - t) / (end - start), (t - start) / (end - start)
-    if p.anneal_strategy != "linear":
-        to_go, gone = m.sin(to_go * _HALF_PI) ** 2, m.sin(gone * _HALF_PI) ** 2
-    weights[first], weights[last] = to_go, gone
-    return tuple(weights)
+def with_starts(ends: list[tuple[float, int, int]]) -> list[tuple[float, float, int, int]]:
+    """The phases with the step at which each begins."""
+    return [(start, *phase) for start, phase in zip([0.0, *(end for end, _, _ in ends)], ends, strict=False)]

@@ -25,7 +25,8 @@ from lr_configs.schedules import (
     StepLRConfig,
 )
 from lr_configs.schedules.cosine_warm_restarts import period
-from lr_configs.schedules.one_cycle import FIRST, LAST, PEAK
+from lr_configs.schedules.cyclic import rising
+from lr_configs.schedules.one_cycle import FIRST, LAST, PEAK, with_starts
 from lr_configs.torch_classes.base import CurveScheduler
 from lr_configs.torch_classes.state import OURS
 
@@ -129,7 +130,8 @@ class _FunctionLR(CurveScheduler):
     def parameters(self) -> dict[str, Any]:
         """The functions, each once."""
         functions = FunctionWeights(self.lr_lambdas, self.product)
-        return {"base_lrs": self.base_lrs, "lr_lambdas": self.lr_lambdas, "functions": functions}
+        single = functions.single
+        return {"base_lrs": self.base_lrs, "lr_lambdas": self.lr_lambdas, "functions": functions, "single": single}
 
     def torch_state(self) -> dict[str, Any]:
         """As torch's, whose copy of a callable object's attributes formulas have none of."""
@@ -278,7 +280,8 @@ class CyclicLR(CurveScheduler, lr_scheduler.CyclicLR):
         """Torch's own numbers."""
         moved = ("base_momentums", "max_momentums") if self.cycle_momentum else ()
         keys = ("base_lrs", "max_lrs", "total_size", "step_ratio", "mode", "gamma", "scale_mode", "cycle_momentum", *moved)
-        return {**{key: getattr(self, key) for key in keys}, "scale_function": self._scale_fn_custom}
+        up = rising(self.total_size, self.step_ratio)
+        return {**{key: getattr(self, key) for key in keys}, "up": up, "scale_function": self._scale_fn_custom}
 
     def group_bases(self) -> list[float]:
         """The upper bounds: the lower ones are no group's rate."""
@@ -323,7 +326,7 @@ class OneCycleLR(CurveScheduler, lr_scheduler.OneCycleLR):
             )
         keys = ("max_momentum", "base_momentum") if self.cycle_momentum else ()
         return {
-            "phases": [(p["end_step"], index[p["start_lr"]], index[p["end_lr"]]) for p in self._schedule_phases],
+            "phases": with_starts([(p["end_step"], index[p["start_lr"]], index[p["end_lr"]]) for p in self._schedule_phases]),
             "anneal_strategy": self._anneal_func_type,
             "cycle_momentum": self.cycle_momentum,
             "rates": tuple([float(group[key]) for group in groups] for key in index),
@@ -331,15 +334,15 @@ class OneCycleLR(CurveScheduler, lr_scheduler.OneCycleLR):
             "base_lrs": self.base_lrs,
         }
 
-    def go(self, t: float) -> None:
+    def step(self, epoch: Any = None) -> None:
         """Torch's class ends; one that is built from a config holds."""
-        if self.plan is None and t > self.total_steps:
-            raise ValueError(f"Tried to step {t} times. The specified number of total steps is {self.total_steps}")
-        super().go(t)
+        if self.plan is None:
+            self._refuse_beyond(self.last_epoch + 1 if epoch is None else epoch)
+        super().step(epoch)
 
-    def steps_plainly(self) -> bool:
-        """Whether no step is too many."""
-        return self.plan is not None
+    def _refuse_beyond(self, t: float) -> None:
+        if t > self.total_steps and self.follows_curve:
+            raise ValueError(f"Tried to step {t} times. The specified number of total steps is {self.total_steps}")
 
     def group_bases(self) -> list[float]:
         """The peaks: the first rates are no group's own."""
