@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lr_configs.config import SchedulerConfig
-from lr_configs.curve_tree import values_per_group
+from lr_configs.curve_tree import Curve, values_per_group
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.groups import check_base
 from lr_configs.horizon import Horizon
@@ -107,6 +107,7 @@ def build_plan(
 
     from lr_configs.torch_classes.order import allow_wrapped_step
     from lr_configs.torch_classes.proxy import ParamView
+    from lr_configs.writer import type_of
 
     config = plan.config
     check_monitor(config)
@@ -120,13 +121,42 @@ def build_plan(
     _check_rates(view, config)
     check_optimizer(config, optimizer)  # before torch's constructors write into the groups
     allow_wrapped_step(optimizer)
+    for group in view.param_groups if config.last_epoch < 0 else ():
+        group.setdefault("initial_lr", type_of(group["lr"], _own_rate(group)))  # before a cycle puts its lower bound there
     made: Any = _make(plan, view, view)
+    check_curve(made.curve, plan)
     made.printer = printer
     if view is not optimizer:
         made.param, made.view, made.optimizer = config.param, view, optimizer
     if config.last_epoch >= 0 and made.position != config.last_epoch + 1:
         made.jump(config.last_epoch + 1)
     return made  # type: ignore[no-any-return]
+
+
+def _own_rate(group: Any) -> float:
+    """A group's own rate: where one-cycle has replaced it by its first, the peak that torch keeps beside it."""
+    lr = group.get("max_lr", group.get("initial_lr", group["lr"]))
+    return float(lr)
+
+
+def check_curve(curve: Curve, plan: Plan) -> None:
+    """Refuse schedules whose product leaves the numbers within the run; single ones are checked by themselves.
+
+    Raises:
+        SchedulerConfigError: naming the first step that was found.
+    """
+    if not plan.stages:
+        return
+    steps = min(1000 if plan.steps is None else plan.steps, 1_000_000)
+    points = {*range(min(steps, 1000)), *(steps * i // 1000 for i in range(1000)), steps - 1}
+    breaks = [math.floor(one) + side for one in curve.breaks() if one < steps for side in (-1, 0, 1)]
+    for t in sorted({*points, *(one for one in breaks if 0 <= one < steps)}):
+        for rate in curve.rates(t):
+            if not math.isfinite(rate) or rate < 0:
+                raise SchedulerConfigError(
+                    "stages", [name for name, _ in plan.config.children()],
+                    f"the rate is {rate} at step {t}, and a rate is finite and not negative", "Lower the factors",
+                )  # fmt: skip
 
 
 def _begin_from(optimizer: Any, bases: Sequence[float]) -> None:
@@ -200,7 +230,7 @@ def _translated(error: Exception, plan: Plan) -> SchedulerConfigError:
 
 def _values(plan: Plan, optimizer: Any) -> dict[str, Any]:
     groups = optimizer.param_groups
-    bases = [float(group.get("initial_lr", group["lr"])) for group in groups]
+    bases = [_own_rate(group) for group in groups]
     return values_per_group(plan.config, bases, [group.get("name") for group in groups], plan.key)
 
 
@@ -215,7 +245,7 @@ def check_optimizer(config: SchedulerConfig, optimizer: Any, key: str = "") -> N
 
     view = optimizer if config.param == "lr" else ParamView(optimizer, config.param)
     groups = view.param_groups
-    bases = [check_base(f"optimizer.param_groups.{i}.{config.param}", float(g.get("initial_lr", g["lr"]))) for i, g in enumerate(groups)]
+    bases = [check_base(f"optimizer.param_groups.{i}.{config.param}", _own_rate(g)) for i, g in enumerate(groups)]
     values_per_group(config, bases, [group.get("name") for group in groups], key)
     if getattr(config, "cycle_momentum", False) and not {"momentum", "betas"} & set(optimizer.defaults):
         raise SchedulerConfigError(

@@ -550,7 +550,7 @@ def curve(scheduler: Any, base_lr: float, horizon: Horizon, *, group: int | str 
             "Write Horizon(epochs=90, steps_per_epoch=391)",
         )
     out = np.empty(plan.steps)
-    with np.errstate(under="ignore"):
+    with np.errstate(all="ignore"):  # what is not finite is refused below
         for start in range(0, plan.steps, _CHUNK):
             stop = min(start + _CHUNK, plan.steps)
             out[start:stop] = tree.array(np.arange(start, stop, dtype=np.float64))[0]

@@ -63,12 +63,10 @@ def entry(name: Any) -> type[SchedulerConfig]:
     Traceback (most recent call last):
     lr_configs.errors.SchedulerConfigError: name='cosin': there is no such schedule. did you mean 'cosine'? ...
     """
-    found = _ENTRIES.get(name) if isinstance(name, str) else None
-    if found is None:
-        found = by_torch_name(name)
+    found = _ENTRIES.get(name) or by_torch_name(name) if isinstance(name, str) else None
     if found is None:
         raise SchedulerConfigError(
-            "name", name, "there is no such schedule", f"{nearest(str(name), _ENTRIES)}Known: {', '.join(_ENTRIES)}"
+            "name", name, "there is no such schedule", f"{nearest(name, _ENTRIES) if isinstance(name, str) else ''}Known: {', '.join(_ENTRIES)}"
         )
     return found
 

@@ -74,7 +74,8 @@ class Writer:
         """Write the rates of step `t`, and the momentum that moves along."""
         weights, ends = self.curve.at(t)
         layout, groups = self._layout, self.optimizer.param_groups
-        if ends is self._ends and groups is layout.listed and len(groups) == layout.count and not self.late:
+        known = ends is self._ends and groups is layout.listed and len(groups) == layout.count
+        if known and not self.late and self._writing is self._written:  # else the last write was interrupted
             if weights == self._weights:  # where nothing moves, nothing is written
                 self.position = t
                 return

@@ -117,7 +117,8 @@ class ParamView(Optimizer):
         """Nothing: the real optimizer steps."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return dict(self.__dict__)
+        # torch has put a function into the place of `step`, which nobody calls.
+        return {k: v for k, v in self.__dict__.items() if k != "step"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -1,0 +1,354 @@
+"""Rates that were once silently wrong, each by itself."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+import signal
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers import T, optimizer, rates
+
+import lr_configs.schedulers as ours
+from lr_configs import Horizon, SchedulerConfigError, build, curve
+
+
+def advance(opt: Any, schedule: Any, n: int = 1) -> None:
+    for _ in range(n):
+        opt.step()
+        schedule.step()
+
+
+@pytest.mark.parametrize("strategy", ["linear", "cos"])
+@pytest.mark.parametrize("three_phase", [False, True])
+def test_a_one_cycle_that_the_run_outlives_holds(strategy: str, three_phase: bool) -> None:
+    opt = optimizer()
+    node = {"name": "one_cycle", "total_steps": 10, "anneal_strategy": strategy, "three_phase": three_phase}
+    schedule = build(node, opt)
+    advance(opt, schedule, 9)
+    end = rates(opt), opt.param_groups[0]["momentum"]
+    assert end == ([pytest.approx(0.1 / 25 / 1e4)], pytest.approx(0.95))
+    for _ in range(5):
+        advance(opt, schedule)
+        assert (rates(opt), opt.param_groups[0]["momentum"]) == end
+    values = curve({**node}, 0.1, Horizon(steps=15))
+    np.testing.assert_array_equal(values[9:], values[9])
+
+
+@pytest.mark.parametrize("exchange", ["data", "set_", "share_memory_"])
+def test_a_tensor_rate_whose_memory_was_exchanged_is_still_driven(exchange: str) -> None:
+    tensor = torch.tensor(0.1, dtype=torch.float64)
+    opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=tensor)
+    schedule = ours.ExponentialLR(opt, 0.5)
+    advance(opt, schedule, 2)
+    if exchange == "data":
+        tensor.data = tensor.data.clone()
+    elif exchange == "set_":
+        tensor.set_(tensor.clone())  # type: ignore[call-overload]
+    else:
+        tensor.share_memory_()
+    advance(opt, schedule)
+    assert float(tensor) == 0.0125
+    tensor.data = torch.tensor(0.1, dtype=torch.float64)  # an edit in new memory
+    advance(opt, schedule)
+    assert float(tensor) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("dtype", [None, torch.float64])
+def test_an_edit_made_in_torch_between_two_of_ours_counts(dtype: Any) -> None:
+    opt = optimizer(2, tensor=dtype)
+    schedule = ours.CosineAnnealingLR(opt, 20)
+    advance(opt, schedule, 3)
+    opt.param_groups[0]["lr"] *= 0.5
+    advance(opt, schedule, 2)
+    second = optimizer(2, tensor=dtype)
+    theirs = T.CosineAnnealingLR(second, 20)
+    theirs.load_state_dict(copy.deepcopy(schedule.state_dict()))
+    second.load_state_dict(copy.deepcopy(opt.state_dict()))
+    advance(second, theirs, 2)
+    second.param_groups[1]["lr"] *= 0.25
+    advance(second, theirs, 1)
+    third = optimizer(2, tensor=dtype)
+    again = ours.CosineAnnealingLR(third, 20)
+    third.load_state_dict(copy.deepcopy(second.state_dict()))
+    again.load_state_dict(copy.deepcopy(theirs.state_dict()))
+    for _ in range(5):
+        assert rates(third) == pytest.approx(rates(second), rel=1e-9)
+        advance(second, theirs)
+        advance(third, again)
+
+
+@pytest.mark.parametrize("how", [copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_pending_edit_of_a_tensor_survives_a_copy(how: Any, dtype: Any) -> None:
+    opt = optimizer(1, tensor=dtype)
+    schedule = ours.ExponentialLR(opt, 0.5)
+    advance(opt, schedule, 2)
+    opt.param_groups[0]["lr"].mul_(0.5)
+    other = how(schedule)
+    other.optimizer._opt_called = True
+    other.step()
+    assert rates(other.optimizer)[0] == pytest.approx(0.1 * 0.5**4, rel=torch.finfo(dtype).eps)
+
+
+def test_momentum_moves_where_two_neighbouring_rates_are_equal() -> None:
+    mine, theirs = optimizer(), optimizer()
+    arguments: dict[str, Any] = {"total_steps": 20, "div_factor": 1, "three_phase": True, "pct_start": 0.1}
+    schedule, reference = ours.OneCycleLR(mine, 0.1, **arguments), T.OneCycleLR(theirs, 0.1, **arguments)
+    for _ in range(18):
+        assert rates(mine) == pytest.approx(rates(theirs))
+        assert mine.param_groups[0]["momentum"] == pytest.approx(theirs.param_groups[0]["momentum"])
+        advance(mine, schedule)
+        advance(theirs, reference)
+    cycle = {"name": "cyclic", "step_size_up": 4, "length": 8}
+    opt = optimizer()
+    node = {"name": "sequential", "stages": {"a": dict(cycle), "b": {**cycle, "max_momentum": 0.5, "base_momentum": 0.1}}}
+    twice = build(node, opt)
+    advance(opt, twice, 8)  # the rate is at the lower bound, and the momentum at the second cycle's upper one
+    assert opt.param_groups[0]["momentum"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("node", "words"),
+    [
+        ({"name": "multiplicative", "lr_lambda": "1.1", "interval": "step"}, "the product of the factors is infinite"),
+        ({"name": "cyclic", "mode": "exp_range", "gamma": 2}, "the rate would be infinite"),
+        ({"name": "cyclic", "scale_fn": "-x"}, "finite and not negative"),
+        ({"name": "one_cycle", "div_factor": 1e-320}, "at least"),
+        ({"name": "cosine", "eta_min": math.nan}, "a number at least 0"),
+        ({"name": "exponential", "gamma": math.inf}, "gamma=inf"),
+        (
+            {
+                "name": "chained",
+                "interval": "step",
+                "stages": [{"name": "lambda", "lr_lambda": "1e200"}, {"name": "lambda", "lr_lambda": "1e200"}],
+            },
+            "inf",
+        ),
+    ],
+)
+def test_nonsense_is_refused(node: dict[str, Any], words: str) -> None:
+    run = Horizon(steps=20_000)
+    with pytest.raises(SchedulerConfigError, match=words):
+        build(node, optimizer(), run)
+    with pytest.raises(SchedulerConfigError, match=words):
+        curve(node, 0.1, run)
+
+
+@pytest.mark.parametrize("base", [math.nan, -1, "x", None, math.inf])
+def test_a_base_rate_that_is_none_is_refused(base: Any) -> None:
+    with pytest.raises(SchedulerConfigError, match=r"base_lr=.*a rate is a finite number and not negative"):
+        curve("cosine", base, Horizon(steps=10))
+
+
+def test_curve_of_one_group_among_several() -> None:
+    run = Horizon(steps=11)
+    node = {"name": "cosine", "interval": "step", "T_max": 10, "eta_min": {"head": 0.01}}
+    assert curve(node, 0.1, run, group="head")[-1] == 0.01
+    assert curve(node, 0.1, run, group="body")[-1] == 0.0
+    with pytest.raises(SchedulerConfigError, match="Write group='head'"):
+        curve(node, 0.1, run)
+    with pytest.raises(SchedulerConfigError, match="none for group=2"):
+        curve({**node, "eta_min": [0.0, 0.01]}, 0.1, run, group=2)
+    assert curve({**node, "eta_min": [0.0, 0.01]}, 0.1, run, group=1)[-1] == 0.01
+    assert curve({**node, "eta_min": "10%"}, 0.1, run)[-1] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"name": "chained", "interval": "step", "stages": [{"name": "exponential", "gamma": 0.5}]},
+        {"name": "exponential", "gamma": 0.5},
+        {"name": "sequential", "stages": [{"name": "exponential", "gamma": 0.5, "length": 20}]},
+        {"name": "reduce_on_plateau", "monitor": "x", "warmup": 8},
+        {"name": "one_cycle", "total_steps": 20},
+        {"name": "cyclic", "step_size_up": 4},
+    ],
+)
+def test_last_epoch_places_every_schedule(node: dict[str, Any]) -> None:
+    first = optimizer()
+    before: Any = build(node, first)
+    for _ in range(4):
+        first.step()
+        before.advance()
+    second = optimizer()
+    second.load_state_dict(first.state_dict())
+    after: Any = build({**node, "last_epoch": 3}, second)
+    assert after.position == 4
+    for _ in range(5):
+        assert rates(second) == pytest.approx(rates(first))
+        for opt, schedule in ((first, before), (second, after)):
+            opt.step()
+            schedule.advance()
+
+
+def test_last_epoch_without_the_state_of_the_optimizer_is_refused() -> None:
+    for name in ("exponential", "one_cycle", "cyclic", "cosine"):
+        with pytest.raises(SchedulerConfigError, match="last_epoch=3.*needs the optimizer's own state"):
+            build({"name": name, "last_epoch": 3, **({"T_max": 9} if name == "cosine" else {"total_steps": 9} if name == "one_cycle" else {})}, optimizer())
+
+
+def test_a_late_group_where_the_first_bound_is_zero() -> None:
+    opt = optimizer()
+    schedule = build({"name": "cyclic", "base_lr": 0.0, "max_lr": 0.1, "step_size_up": 4}, opt)
+    advance(opt, schedule, 2)
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.02})
+    advance(opt, schedule, 2)
+    assert rates(opt) == pytest.approx([0.1, 0.04])
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"name": "step", "param": None},
+        {"name": "step", "param": ""},
+        {"name": "cosine", "T_max": "1e400"},
+        {"name": "cosine", "T_max": "1e99999999%"},
+        {"name": "cosine", "T_max": "9" * 5000},
+        {"name": "cosine", "interval": np.array(["step", "epoch"])},
+        {"name": np.array(["step", "epoch"])},
+        {"name": "step", "gamma": 10**400},
+        {"name": "step", "step_size": np.array([1, 2])},
+        {"name": "step", "gamma": torch.tensor([1.0, 2.0])},
+    ],
+)
+def test_foreign_values_are_refused_in_our_words(node: dict[str, Any]) -> None:
+    with pytest.raises(SchedulerConfigError) as caught:
+        build(node, optimizer(), Horizon(epochs=2, steps_per_epoch=5))
+    assert str(caught.value).count("\n") < 3
+
+
+def test_horizons_of_all_kinds_of_integers() -> None:
+    assert Horizon(steps=np.int64(5)).total_steps == 5  # type: ignore[arg-type]
+    for steps in (10**400, 0, -1, 2.5, True, "5"):
+        with pytest.raises(SchedulerConfigError):
+            Horizon(steps=steps)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("order", [("schedule", "optimizer"), ("optimizer", "schedule")])
+def test_the_rounding_of_a_float32_rate_is_no_edit(order: tuple[str, str]) -> None:
+    first = optimizer(2, tensor=torch.float32)
+    before = ours.CosineAnnealingLR(first, 30)
+    advance(first, before, 7)
+    saved = {"optimizer": copy.deepcopy(first.state_dict()), "schedule": copy.deepcopy(before.state_dict())}
+    second = optimizer(2)
+    after = ours.CosineAnnealingLR(second, 30)
+    for what in order:
+        {"optimizer": second, "schedule": after}[what].load_state_dict(saved[what])
+    advance(first, before, 3)
+    advance(second, after, 3)
+    assert "_lr_configs" not in after.state_dict()
+    assert rates(second) == rates(first)
+
+
+def test_a_mixin_with_a_rule_of_its_own_is_followed() -> None:
+    class Doubling:
+        def get_lr(self) -> list[float]:
+            return [base * 2**self.last_epoch for base in self.base_lrs]  # type: ignore[attr-defined]
+
+    class Mixed(Doubling, ours.StepLR):
+        pass
+
+    opt = optimizer()
+    schedule = Mixed(opt, 3)
+    advance(opt, schedule, 3)
+    assert rates(opt) == [0.8]
+
+
+def test_unfreezing_with_a_share_of_the_present_rate() -> None:
+    opt = optimizer()
+    schedule = build({"name": "step", "step_size": 1, "gamma": 0.5}, opt)
+    advance(opt, schedule)
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.1})
+    seen = []
+    for _ in range(3):
+        seen.append(rates(opt)[1])
+        advance(opt, schedule)
+    assert seen == pytest.approx([0.1, 0.05, 0.025])
+
+
+def test_a_write_that_is_interrupted_is_no_edit() -> None:
+    class Group(dict):  # type: ignore[type-arg]
+        armed = False
+
+        def __setitem__(self, key: str, value: Any) -> None:
+            super().__setitem__(key, value)
+            if Group.armed and key == "lr":
+                Group.armed = False
+                signal.raise_signal(signal.SIGINT)
+
+    for groups in (5, 1):
+        opt, plain = optimizer(groups), optimizer(groups)
+        opt.param_groups[0] = Group(opt.param_groups[0])
+        schedule, reference = ours.ExponentialLR(opt, 0.5), ours.ExponentialLR(plain, 0.5)
+        advance(opt, schedule, 3)
+        advance(plain, reference, 3)
+        Group.armed = True
+        with pytest.raises(KeyboardInterrupt):
+            schedule.step()
+        schedule.jump(5)
+        reference.jump(5)
+        assert rates(opt) == rates(plain)
+
+
+def test_parameters_that_rise() -> None:
+    opt = torch.optim.AdamW([torch.zeros(1, requires_grad=True)], lr=0.1, weight_decay=0.04)
+    schedule: Any = build({"name": "cosine", "param": "weight_decay", "eta_min": 0.4, "T_max": 10, "interval": "step"}, opt)
+    assert schedule.optimizer is opt
+    schedule.jump(10)
+    assert (opt.param_groups[0]["weight_decay"], rates(opt)) == (pytest.approx(0.4), [0.1])
+    opt = torch.optim.AdamW([torch.zeros(1, requires_grad=True)], lr=0.1, weight_decay=0.04)
+    rising: Any = build({"name": "linear", "param": "weight_decay", "start_factor": 1, "end_factor": 10}, opt)
+    rising.jump(5)
+    assert opt.param_groups[0]["weight_decay"] == pytest.approx(0.4)
+    with pytest.raises(SchedulerConfigError, match="end_factor=10.*at most 1"):
+        build({"name": "linear", "end_factor": 10}, optimizer())
+    for other in (copy.deepcopy(rising), pickle.loads(pickle.dumps(rising))):
+        other.jump(0)
+        assert other.optimizer.param_groups[0]["weight_decay"] == pytest.approx(0.04)
+
+
+def test_a_share_of_the_groups_own_rate() -> None:
+    opt = optimizer(2)
+    schedule: Any = build({"name": "cosine", "T_max": 10, "interval": "step", "eta_min": "1%"}, opt)
+    schedule.jump(10)
+    assert rates(opt) == pytest.approx([0.001, 0.0005])
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.0002})
+    schedule.jump(20)
+    assert rates(opt) == pytest.approx([0.1, 0.05, 0.02])
+
+
+@pytest.mark.parametrize(
+    ("node", "name"),
+    [
+        ({"name": "StepLR", "step_size": 3}, "step"),
+        ({"name": "CosineAnnealingLR", "T_max": 3}, "cosine"),
+        ({"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3}, "step"),
+        ({"_target_": "torch.optim.lr_scheduler.StepLR", "_partial_": True, "step_size": 3}, "step"),
+    ],
+)
+def test_torchs_names_are_understood(node: dict[str, Any], name: str) -> None:
+    assert build(node, optimizer()).plan.config.name == name  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("target", ["os.system", "timm.scheduler.CosineLRScheduler", "torch.optim.SGD", 3])
+def test_a_foreign_target_is_refused_by_name(target: Any) -> None:
+    with pytest.raises(SchedulerConfigError, match=r"_target_=.*nothing else is called"):
+        build({"_target_": target, "name": "step"}, optimizer())
+
+
+@pytest.mark.parametrize(
+    ("node", "words"),
+    [
+        ({"name": "step", "interval": "batch"}, "did you mean 'step'"),
+        ({"name": "step", "interval": "stp"}, r"did you mean 'step'\?$"),
+        ({"name": "step", "warmup": 0.05}, "'5%'"),
+    ],
+)
+def test_words(node: dict[str, Any], words: str) -> None:
+    with pytest.raises(SchedulerConfigError, match=words):
+        build(node, optimizer(), Horizon(epochs=2, steps_per_epoch=5))
