@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lr_configs.builder import build, scheduler
     from lr_configs.callback import LRSchedulerCallback, lightning
+    from lr_configs.curve_tree import curve
     from lr_configs.errors import SchedulerConfigError
     from lr_configs.horizon import Horizon
     from lr_configs.hydra_store import store
-    from lr_configs.curve_tree import curve
     from lr_configs.registry import available
 
 __version__ = "0.1.0"

@@ -122,7 +122,9 @@ def build_plan(
     check_optimizer(config, optimizer)  # before torch's constructors write into the groups
     allow_wrapped_step(optimizer)
     for group in view.param_groups if config.last_epoch < 0 else ():
-        group.setdefault("initial_lr", type_of(group["lr"], _own_rate(group)))  # before a cycle puts its lower bound there
+        group.setdefault(
+            "initial_lr", type_of(group["lr"], _own_rate(group))
+        )  # before a cycle puts its lower bound there
     made: Any = _make(plan, view, view)
     check_curve(made.curve, plan)
     made.printer = printer

@@ -9,6 +9,7 @@ them. ``at(t, m)`` of every node serves a number and an array alike; the steps o
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -124,7 +125,7 @@ class Curve:
         m = ops.array()
         cuts = [0, *np.searchsorted(t, sorted(set(self.breaks())), side="left").tolist(), t.size]
         parts = []
-        for begin, end in zip(cuts, cuts[1:], strict=False):
+        for begin, end in itertools.pairwise(cuts):
             if end > begin:
                 rows = mix(*self.at(t[begin:end], m))
                 parts.append(np.stack([np.broadcast_to(row, end - begin) for row in rows]))
@@ -400,7 +401,10 @@ class Product(_Several):
         if ends.plain and weights.__class__ is not list:
             return _scaled(factor, weights), others
         if weights.__class__ is list or factor.__class__ is list:
-            rates = [a * b / c if c else 0.0 * a for a, b, c in zip(mix(weights, ends), mix(factor, others), self.bases, strict=True)]
+            rates = [
+                a * b / c if c else 0.0 * a
+                for a, b, c in zip(mix(weights, ends), mix(factor, others), self.bases, strict=True)
+            ]
             return 1.0, Ends((rates,))
         return tuple([a * b for a in weights for b in factor]), self._ends(ends, others)
 
@@ -425,7 +429,9 @@ class Product(_Several):
 
     def breaks(self) -> list[float]:
         """Those of all curves."""
-        return [one - offset for child, offset in zip(self.children, self.offsets, strict=True) for one in child.breaks()]
+        return [
+            one - offset for child, offset in zip(self.children, self.offsets, strict=True) for one in child.breaks()
+        ]
 
     def probe(self, t: float, base: float) -> float:
         """The product of the curves' factors."""

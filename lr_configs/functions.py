@@ -83,7 +83,7 @@ class Product:
                 self._advance(self._at + 1)
         if t == whole:
             return self._high
-        return self._high * scalar.power(float(self.function(whole + 1)), t - whole)
+        return float(self._high * scalar.power(float(self.function(whole + 1)), t - whole))
 
     def _advance(self, t: int) -> None:
         f = float(self.function(t))

@@ -120,7 +120,7 @@ def select(value: Any, group: int | str, key: str) -> Any:
                 key, dict(value), f"this names parameter groups, and group={group} has no name here",
                 f"Write group={named[0]!r}",
             )  # fmt: skip
-        return _SELECTED_DEFAULT if str(group) not in value else value[str(group)]
+        return value.get(str(group), _SELECTED_DEFAULT)
     if isinstance(value, (list, tuple)):
         if not isinstance(group, int) or not 0 <= group < len(value):
             raise SchedulerConfigError(

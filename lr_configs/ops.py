@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import lru_cache, reduce
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
 
 def _odd(x: float) -> bool:

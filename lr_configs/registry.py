@@ -26,7 +26,9 @@ def add(config: type[SchedulerConfig]) -> None:
     """
     name = str(config.__dataclass_fields__["name"].default)
     if name in _ENTRIES and _ENTRIES[name] is not config:
-        raise SchedulerConfigError("name", name, f"{_ENTRIES[name].__name__} has this name already", "Choose another name")
+        raise SchedulerConfigError(
+            "name", name, f"{_ENTRIES[name].__name__} has this name already", "Choose another name"
+        )
     _ENTRIES[name] = config
 
 
@@ -66,7 +68,10 @@ def entry(name: Any) -> type[SchedulerConfig]:
     found = _ENTRIES.get(name) or by_torch_name(name) if isinstance(name, str) else None
     if found is None:
         raise SchedulerConfigError(
-            "name", name, "there is no such schedule", f"{nearest(name, _ENTRIES) if isinstance(name, str) else ''}Known: {', '.join(_ENTRIES)}"
+            "name",
+            name,
+            "there is no such schedule",
+            f"{nearest(name, _ENTRIES) if isinstance(name, str) else ''}Known: {', '.join(_ENTRIES)}",
         )
     return found
 

@@ -36,7 +36,8 @@ class Slot:
     def _look(self) -> None:
         tensor = self.tensor
         plain = tensor.device.type == "cpu" and tensor.numel() == 1 and tensor.dtype in _VIEWED
-        self.view = memoryview(tensor.detach().numpy().reshape(1)) if plain else None
+        memory: Any = tensor.detach().numpy().reshape(1) if plain else None
+        self.view: Any = memoryview(memory) if plain else None
         self.address = tensor.data_ptr() if plain else 0
 
     @property

@@ -8,16 +8,14 @@ cost. Groups with equal ends share one float object, so that a look at its ident
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from lr_configs.curve_tree import Curve, Ends, Weights, mix
+from lr_configs.layout import Layout
 from lr_configs.slots import Slot, slots_of
 
 #: below this relative difference a rate is the one that was written, not an edit of it
 _SAME = 1e-13
-#: up to so many distinct rates are written bucket by bucket
-_BUCKETS = 8
 
 
 class Writer:
@@ -42,7 +40,7 @@ class Writer:
         self.off_curve = False
         self._weights: Weights = None
         self._ends: Ends | None = None
-        self._layout = _Layout([], [1.0])
+        self._layout = Layout([], [1.0])
         self._written: list[float] = []  # one value per row of the layout
         self._writing: list[float] = []  # those of a write that may have been interrupted
         self._slots: list[Slot | None] = []
@@ -178,7 +176,7 @@ class Writer:
         columns = ends.columns
         if any(scale != 1.0 for scale in self.scales):
             columns = tuple([e * s for e, s in zip(column, self.scales, strict=True)] for column in columns)
-        self._layout = _Layout(groups, *columns, slots=self._slots, alone=weights.__class__ is list)
+        self._layout = Layout(groups, *columns, slots=self._slots, alone=weights.__class__ is list)
 
     def _move_momentum(self, t: float) -> None:
         found = self.curve.momentum_at(t)
@@ -228,7 +226,9 @@ class Writer:
 
     def _known(self, slot: Slot | None) -> Slot | None:
         """The slot that has been there, which remembers what it wrote."""
-        return slot if slot is None else next((s for s in self._slots if s is not None and s.tensor is slot.tensor), slot)
+        return (
+            slot if slot is None else next((s for s in self._slots if s is not None and s.tensor is slot.tensor), slot)
+        )
 
     def _edit(self, i: int, lr: Any, slot: Slot | None) -> float:
         """The ratio between what group `i` holds and what was written there."""
@@ -284,7 +284,7 @@ class Writer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         rows, columns = state.pop("_layout")
         self.__dict__.update(state)
-        self._layout = _Layout.known(rows, columns)
+        self._layout = Layout.known(rows, columns)
 
 
 def type_of(rate: Any, value: float) -> Any:
@@ -311,126 +311,3 @@ def base_through(curve: Curve, t: float, rate: float) -> tuple[float, float]:
     if base > 0 and math.isfinite(base) and math.isclose(curve.probe(t, base), rate, rel_tol=1e-9):
         return base, 1.0
     return rate, rate / once
-
-
-class _Layout:
-    """How the rates of one set of ends are computed and written.
-
-    Args:
-        groups: the parameter groups.
-        *columns: the ends, edits included: a list with one number per group for each end.
-        slots: the tensors among the rates.
-        alone: every group has a weight of its own.
-
-    Attributes:
-        rows: for each group, which of the distinct rates it has.
-        columns: the ends of the distinct rates.
-        count: number of groups.
-        listed: the optimizer's own list of groups, of which loading a state makes another.
-        single: the one end, or the two ends, that all groups share; None where it is not as simple.
-    """
-
-    def __init__(
-        self, groups: list[Any], *columns: list[float], slots: list[Slot | None] | None = None, alone: bool = False
-    ) -> None:
-        self.count = len(groups)
-        self.slots = slots or []
-        table: dict[Any, int] = {}
-        keys = list(zip(*columns, strict=True)) if len(columns) > 1 else columns[0]
-        self.rows = [table.setdefault(key, len(table)) for key in keys] if not alone else list(range(self.count))
-        bucketed = not alone and (len(table) == 1 or (len(table) <= _BUCKETS and 4 * len(table) <= self.count))
-        if not bucketed:
-            self.rows = list(range(self.count))
-            self.columns: tuple[list[float], ...] = columns
-        elif len(columns) > 1:
-            self.columns = tuple(list(column) for column in zip(*table, strict=True))
-        else:
-            self.columns = (list(table),)
-        self._groups, self.listed = list(groups), groups
-        self._buckets: list[list[Any]] = []
-        self.single: Any = None
-        self.write: Callable[[list[Any], list[float], list[float]], bool] = self._chosen(len(table) if bucketed else 0)
-
-    @classmethod
-    def known(cls, rows: list[int], columns: tuple[list[float], ...]) -> _Layout:
-        """One that compares, and writes nothing before it is made anew."""
-        made = cls([], [1.0])
-        made.rows, made.columns, made.count = rows, columns, len(rows)
-        made.write = _never
-        made.single = None
-        return made
-
-    def _chosen(self, distinct: int) -> Callable[[list[Any], list[float], list[float]], bool]:
-        if any(slot is not None for slot in self.slots):
-            own = [slot for slot in self.slots if slot is not None and slot.quick]
-            each = len(own) == self.count == len({id(slot) for slot in own})
-            return self._write_tensors if each else _never
-        if not self.count:
-            return _never
-        if distinct == 1:
-            row = tuple([column[0] for column in self.columns])
-            self.single = row[0] if len(row) == 1 else row if len(row) < 4 else None
-            return _write_one
-        if distinct:
-            self._buckets = [
-                [g for g, row in zip(self._groups, self.rows, strict=True) if row == k] for k in range(distinct)
-            ]
-            return self._write_buckets
-        return _write_each
-
-    def values(self, weights: Weights) -> list[float]:
-        """The distinct rates."""
-        columns = self.columns
-        if weights.__class__ is tuple:
-            if len(columns) == 2:
-                x, y = weights
-                return [x * a + y * b for a, b in zip(*columns)]  # noqa: B905 - columns of one table
-            if len(columns) == 3:
-                x, y, z = weights
-                return [x * a + y * b + z * c for a, b, c in zip(*columns)]  # noqa: B905
-            return [sum([w * e for w, e in zip(weights, row)]) for row in zip(*columns)]  # noqa: B905
-        if weights.__class__ is list:
-            return [w * e for w, e in zip(weights, columns[0])]  # noqa: B905
-        return [weights * e for e in columns[0]]
-
-    def _write_buckets(self, groups: list[Any], old: list[float], new: list[float]) -> bool:
-        # Dictionaries that are exchanged within the list are looked for at both ends of it.
-        known = self._groups
-        if groups[0] is not known[0] or groups[-1] is not known[-1] or groups != known:
-            return False
-        for bucket, was, value in zip(self._buckets, old, new):  # noqa: B905 - made together
-            for group in bucket:
-                if group["lr"] is not was:
-                    return False
-                group["lr"] = value
-        return True
-
-    def _write_tensors(self, groups: list[Any], old: list[float], new: list[float]) -> bool:
-        for group, slot, row in zip(groups, self.slots, self.rows):  # noqa: B905
-            tensor, view = slot.tensor, slot.view  # type: ignore[union-attr] - chosen where all are
-            if group["lr"] is not tensor or tensor.data_ptr() != slot.address or view[0] != slot.seen:  # type: ignore[union-attr,index]
-                return False
-            view[0] = new[row]  # type: ignore[index]
-            slot.seen = view[0]  # type: ignore[union-attr,index]
-        return True
-
-
-def _never(groups: list[Any], old: list[float], new: list[float]) -> bool:
-    return False
-
-
-def _write_one(groups: list[Any], old: list[float], new: list[float]) -> bool:
-    was, value = old[0], new[0]
-    for group in groups:
-        if group["lr"] is not was:
-            return False
-        group["lr"] = value
-    return True
-
-
-def _write_each(groups: list[Any], old: list[float], new: list[float]) -> bool:
-    for group, was, value in zip(groups, old, new):  # noqa: B905 - counted before
-        if group["lr"] is not was:
-            return False
-        group["lr"] = value
-    return True

@@ -106,7 +106,10 @@ def test_momentum_moves_where_two_neighbouring_rates_are_equal() -> None:
         advance(theirs, reference)
     cycle = {"name": "cyclic", "step_size_up": 4, "length": 8}
     opt = optimizer()
-    node = {"name": "sequential", "stages": {"a": dict(cycle), "b": {**cycle, "max_momentum": 0.5, "base_momentum": 0.1}}}
+    node = {
+        "name": "sequential",
+        "stages": {"a": dict(cycle), "b": {**cycle, "max_momentum": 0.5, "base_momentum": 0.1}},
+    }
     twice = build(node, opt)
     advance(opt, twice, 8)  # the rate is at the lower bound, and the momentum at the second cycle's upper one
     assert opt.param_groups[0]["momentum"] == 0.5
@@ -188,8 +191,15 @@ def test_last_epoch_places_every_schedule(node: dict[str, Any]) -> None:
 
 def test_last_epoch_without_the_state_of_the_optimizer_is_refused() -> None:
     for name in ("exponential", "one_cycle", "cyclic", "cosine"):
-        with pytest.raises(SchedulerConfigError, match="last_epoch=3.*needs the optimizer's own state"):
-            build({"name": name, "last_epoch": 3, **({"T_max": 9} if name == "cosine" else {"total_steps": 9} if name == "one_cycle" else {})}, optimizer())
+        with pytest.raises(SchedulerConfigError, match=r"last_epoch=3.*needs the optimizer's own state"):
+            build(
+                {
+                    "name": name,
+                    "last_epoch": 3,
+                    **({"T_max": 9} if name == "cosine" else {"total_steps": 9} if name == "one_cycle" else {}),
+                },
+                optimizer(),
+            )
 
 
 def test_a_late_group_where_the_first_bound_is_zero() -> None:
@@ -297,7 +307,9 @@ def test_a_write_that_is_interrupted_is_no_edit() -> None:
 
 def test_parameters_that_rise() -> None:
     opt = torch.optim.AdamW([torch.zeros(1, requires_grad=True)], lr=0.1, weight_decay=0.04)
-    schedule: Any = build({"name": "cosine", "param": "weight_decay", "eta_min": 0.4, "T_max": 10, "interval": "step"}, opt)
+    schedule: Any = build(
+        {"name": "cosine", "param": "weight_decay", "eta_min": 0.4, "T_max": 10, "interval": "step"}, opt
+    )
     assert schedule.optimizer is opt
     schedule.jump(10)
     assert (opt.param_groups[0]["weight_decay"], rates(opt)) == (pytest.approx(0.4), [0.1])
@@ -305,7 +317,7 @@ def test_parameters_that_rise() -> None:
     rising: Any = build({"name": "linear", "param": "weight_decay", "start_factor": 1, "end_factor": 10}, opt)
     rising.jump(5)
     assert opt.param_groups[0]["weight_decay"] == pytest.approx(0.4)
-    with pytest.raises(SchedulerConfigError, match="end_factor=10.*at most 1"):
+    with pytest.raises(SchedulerConfigError, match=r"end_factor=10.*at most 1"):
         build({"name": "linear", "end_factor": 10}, optimizer())
     for other in (copy.deepcopy(rising), pickle.loads(pickle.dumps(rising))):
         other.jump(0)

@@ -40,3 +40,23 @@ BUILT_IN = (
     SequentialLRConfig,
     ChainedSchedulerConfig,
 )
+
+__all__ = [
+    "BUILT_IN",
+    "ChainedSchedulerConfig",
+    "ConstantLRConfig",
+    "CosineAnnealingLRConfig",
+    "CosineAnnealingWarmRestartsConfig",
+    "CyclicLRConfig",
+    "ExponentialLRConfig",
+    "LambdaLRConfig",
+    "LinearLRConfig",
+    "MultiStepLRConfig",
+    "MultiplicativeLRConfig",
+    "NoneConfig",
+    "OneCycleLRConfig",
+    "PolynomialLRConfig",
+    "ReduceLROnPlateauConfig",
+    "SequentialLRConfig",
+    "StepLRConfig",
+]

@@ -114,7 +114,10 @@ class CyclicLRConfig(SchedulerConfig):
         """Refuse heights that grow out of the numbers, or turn negative, within the run."""
         if self.mode == "exp_range" and self.scale_fn is None:
             check_growth(key, "gamma", self.gamma, steps)
-        function, cycle = params["scale_fn"], params["step_size_up"] + (params["step_size_down"] or params["step_size_up"])
+        function, cycle = (
+            params["scale_fn"],
+            params["step_size_up"] + (params["step_size_down"] or params["step_size_up"]),
+        )
         if hasattr(function, "check") and steps is not None:
             by_step = self.scale_mode == "iterations"
             function.check(steps if by_step else steps // cycle + 2, first=0 if by_step else 1)

@@ -144,7 +144,10 @@ class CurveScheduler:
             writer.scales = self._scales_by_hand(held, started_at)
         elif self.multiplies:
             initial = [float(group.get("initial_lr", group["lr"])) for group in self.groups]
-            writer.scales = [r / i if i and not math.isclose(r, i, rel_tol=1e-13) else 1.0 for r, i in zip(held, initial, strict=True)]
+            writer.scales = [
+                r / i if i and not math.isclose(r, i, rel_tol=1e-13) else 1.0
+                for r, i in zip(held, initial, strict=True)
+            ]
         writer.write(self.last_epoch)
         if self.verbose:
             self.announce(held)
@@ -159,7 +162,9 @@ class CurveScheduler:
         """The optimizer holds the rates of step `t`, or of the next, or its base ones; everything else is an edit."""
         known = [self.curve.rates(t), self.curve.rates(t + 1), self.group_bases()]
         return [
-            rate / expected[0] if expected[0] and not any(math.isclose(rate, one, rel_tol=DRIFT) for one in expected) else 1.0
+            rate / expected[0]
+            if expected[0] and not any(math.isclose(rate, one, rel_tol=DRIFT) for one in expected)
+            else 1.0
             for rate, *expected in zip(held, *known, strict=True)
         ]
 

@@ -272,9 +272,7 @@ class ChainedScheduler(_Composite, lr_scheduler.ChainedScheduler):
     needs = ("_schedulers",)
     step_key = "chain_step"
 
-    def __init__(
-        self, schedulers: Sequence[Any], optimizer: Optimizer | None = None, *, last_epoch: int = -1
-    ) -> None:
+    def __init__(self, schedulers: Sequence[Any], optimizer: Optimizer | None = None, *, last_epoch: int = -1) -> None:
         if not schedulers or not _ours(schedulers):
             self.foreign = True
             super().__init__(schedulers, optimizer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +10,9 @@ from torch.optim import Optimizer, lr_scheduler
 
 from lr_configs.config import COMMON, SchedulerConfig
 from lr_configs.torch_classes.base import CurveScheduler
+
+#: a class is made once, so that instances of it know each other
+_MADE: dict[str, Any] = {}
 
 
 class _Derived(CurveScheduler):
@@ -44,13 +46,15 @@ def own_keys(config: type[SchedulerConfig]) -> list[str]:
     return [key for key in config.__dataclass_fields__ if key not in COMMON]
 
 
-@lru_cache(maxsize=None)
 def derived(config: type[SchedulerConfig]) -> Any:
     """The scheduler class of a schedule that torch has no class of.
 
     Its instances can be pickled while the schedule is registered: the class is found as an attribute of
     :mod:`lr_configs.schedulers`.
     """
+    known = _MADE.get(config.torch_name)
+    if known is not None and known.schedule is config:
+        return known
     fields = config.__dataclass_fields__
     keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [
@@ -66,4 +70,5 @@ def derived(config: type[SchedulerConfig]) -> Any:
         "schedule": config,
         "needs": (*own_keys(config), "last_epoch"),
     }
-    return type(config.torch_name, (_Derived, lr_scheduler.LRScheduler), own)
+    made = _MADE[config.torch_name] = type(config.torch_name, (_Derived, lr_scheduler.LRScheduler), own)
+    return made

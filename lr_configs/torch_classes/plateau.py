@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 from torch import Tensor
@@ -47,7 +48,7 @@ class ReduceLROnPlateau(CurveScheduler, lr_scheduler.ReduceLROnPlateau):
 
     def make_curve(self) -> Curve:
         """1, behind a warmup."""
-        leaf = Leaf(self.schedule, _Bases(self.own_bases))
+        leaf = Leaf(self.schedule, SimpleNamespace(base_lrs=self.own_bases))
         return leaf if self.plan is None else surround(leaf, self.plan)
 
     def rebind(self) -> None:
@@ -194,13 +195,19 @@ class ReduceLROnPlateau(CurveScheduler, lr_scheduler.ReduceLROnPlateau):
         pass  # read when it is asked for
 
 
-class _Bases:
-    """The parameters of a constant."""
-
-    def __init__(self, base_lrs: list[float]) -> None:
-        self.base_lrs = base_lrs
-
-
 _OURS = frozenset(
-    {"optimizer", "plan", "curve", "writer", "param", "view", "gate", "printer", "_plainly", "own_bases", "at_step", "_last_lr"}
+    {
+        "optimizer",
+        "plan",
+        "curve",
+        "writer",
+        "param",
+        "view",
+        "gate",
+        "printer",
+        "_plainly",
+        "own_bases",
+        "at_step",
+        "_last_lr",
+    }
 )

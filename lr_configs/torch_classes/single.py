@@ -197,14 +197,14 @@ class CosineAnnealingWarmRestarts(CurveScheduler, lr_scheduler.CosineAnnealingWa
     ) -> None:
         super().__init__(optimizer, T_0, T_mult, 0.0 if isinstance(eta_min, (list, tuple)) else eta_min, last_epoch)
         if isinstance(eta_min, (list, tuple)):
-            self.eta_min = list(eta_min)
+            self.eta_min: Any = list(eta_min)
             if self.writer is not None:
                 self.writer.write(self.position)
 
     @property
     def position(self) -> float:
         """The step, and the part of the next one."""
-        return self.last_epoch + self.fraction if self.fraction else self.last_epoch
+        return float(self.last_epoch + self.fraction) if self.fraction else int(self.last_epoch)
 
     def go(self, t: float) -> None:
         """Torch's class takes a fraction of an epoch for good."""
@@ -279,7 +279,17 @@ class CyclicLR(CurveScheduler, lr_scheduler.CyclicLR):
     def parameters(self) -> dict[str, Any]:
         """Torch's own numbers."""
         moved = ("base_momentums", "max_momentums") if self.cycle_momentum else ()
-        keys = ("base_lrs", "max_lrs", "total_size", "step_ratio", "mode", "gamma", "scale_mode", "cycle_momentum", *moved)
+        keys = (
+            "base_lrs",
+            "max_lrs",
+            "total_size",
+            "step_ratio",
+            "mode",
+            "gamma",
+            "scale_mode",
+            "cycle_momentum",
+            *moved,
+        )
         up = rising(self.total_size, self.step_ratio)
         return {**{key: getattr(self, key) for key in keys}, "up": up, "scale_function": self._scale_fn_custom}
 
@@ -326,7 +336,9 @@ class OneCycleLR(CurveScheduler, lr_scheduler.OneCycleLR):
             )
         keys = ("max_momentum", "base_momentum") if self.cycle_momentum else ()
         return {
-            "phases": with_starts([(p["end_step"], index[p["start_lr"]], index[p["end_lr"]]) for p in self._schedule_phases]),
+            "phases": with_starts(
+                [(p["end_step"], index[p["start_lr"]], index[p["end_lr"]]) for p in self._schedule_phases]
+            ),
             "anneal_strategy": self._anneal_func_type,
             "cycle_momentum": self.cycle_momentum,
             "rates": tuple([float(group[key]) for group in groups] for key in index),

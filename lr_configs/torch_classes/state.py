@@ -195,9 +195,7 @@ def _fresh(scheduler: CurveScheduler, extra: dict[str, Any], rates: list[float])
     return extra.get("step") == scheduler.position and extra.get("rates", [])[: len(rates)] == rates
 
 
-def _find_edits(
-    scheduler: CurveScheduler, writer: Writer, rates: list[float], late: list[int], coarse: bool
-) -> None:
+def _find_edits(scheduler: CurveScheduler, writer: Writer, rates: list[float], late: list[int], coarse: bool) -> None:
     """Torch's checkpoints do not say what was edited: rates that no drift explains are kept as a ratio."""
     values = writer.rates_at(scheduler.position)
     drift = 1e-2 if coarse else DRIFT
