@@ -29,7 +29,11 @@ from lr_configs.schedulers import is_ours
 from lr_configs.track import check_ending
 
 if TYPE_CHECKING:
-    from pytorch_lightning import Callback, LightningModule, Trainer
+    from pytorch_lightning import LightningModule, Trainer
+
+    class Callback:
+        """Lightning's, of whichever package is in use."""
+
 else:
     Callback = type("Callback", callback_bases(), {})
 

@@ -17,11 +17,12 @@ def read_ending(text: str) -> tuple[Any, str]:
     >>> read_ending("10 % Cosine"), read_ending("")
     (('10%', 'cosine'), ('5%', 'linear'))
     """
-    words = text[:200].split()
-    shape = "linear"
-    if words and words[-1].lower().replace("-", "_") in SHAPES:
-        shape = words.pop().lower().replace("-", "_")
-    return check_ending("".join(words) or "5%", shape)
+    words = [word.lower().replace("-", "_") for word in text[:200].split()]
+    shapes = [word for word in words if word in SHAPES]
+    length = "".join(word for word in words if word not in SHAPES)
+    return check_ending(
+        length.replace("_", "-") or "5%", shapes[0] if len(shapes) == 1 else ", ".join(shapes) or "linear"
+    )
 
 
 class DecayFile:

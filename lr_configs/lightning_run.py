@@ -186,7 +186,7 @@ class LightningRun:
             return batches  # one update of every optimizer per batch, which only the module can change
         changing = [callback for callback in self.trainer.callbacks if hasattr(callback, "get_accumulate_grad_batches")]
         if not changing:
-            return math.ceil(batches / self.trainer.accumulate_grad_batches)
+            return math.ceil(batches / int(self.trainer.accumulate_grad_batches))
         known = epochs or 1 + max(max(callback.scheduling) for callback in changing)
         return [math.ceil(batches / changing[0].get_accumulate_grad_batches(epoch)) for epoch in range(known)]
 

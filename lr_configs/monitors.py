@@ -17,9 +17,14 @@ def unknown(monitor: str, names: set[str]) -> SchedulerConfigError:
     )
 
 
+def _of_validation(monitor: str) -> bool:
+    """Whether nothing but a validation logs a metric of this name."""
+    return monitor.lower().startswith(("val", "dev", "test"))
+
+
 def check_can_be(run: LightningRun, monitor: str | None) -> None:
     """Refuse a metric of a validation that the run does not have."""
-    if monitor is None or run.trainer.enable_validation or "train" in monitor:
+    if monitor is None or run.trainer.enable_validation or not _of_validation(monitor):
         return
     raise SchedulerConfigError(
         "monitor",
@@ -117,5 +122,5 @@ class Monitors:
         training = set() if run.trainer.sanity_checking else run.training_names()
         if monitor in self._seen or not names or monitor in training:
             return
-        if monitor.lower().startswith(("val", "dev", "test")):
+        if _of_validation(monitor):
             raise unknown(monitor, names | training)

@@ -570,7 +570,7 @@ def decide_all(
                 "Give the schedulers that it was written with, or resume=restart",
             )
         return {key: Restart() for key in asked}
-    decisions = {}
+    decisions: dict[str, Decision] = {}
     for key, one in asked.items():
         decision = decide(saved[key] if isinstance(saved, Mapping) else saved, one, policy)
         if isinstance(decision, Refuse):

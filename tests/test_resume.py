@@ -127,7 +127,9 @@ def halfway(tmp_path: Path) -> str:
 
 def test_strict_lists_what_differs(halfway: str) -> None:
     seen = Tiny()
-    with pytest.raises(SchedulerConfigError, match=r"T_max.*run 2 epochs x 5 updates -> 4 epochs x 5 updates.*resume=keep"):
+    with pytest.raises(
+        SchedulerConfigError, match=r"T_max.*run 2 epochs x 5 updates -> 4 epochs x 5 updates.*resume=keep"
+    ):
         fit(LRSchedulerCallback(NODE), seen, ckpt=halfway, max_epochs=4)
     assert seen.rates == []
     with pytest.raises(SchedulerConfigError, match=r"another schedule: schedule cosine -> step\. Choose"):
