@@ -211,34 +211,9 @@ class LRSchedulerCallback(Callback):
         state = (checkpoint.get("callbacks") or {}).get(self.state_key)
         states = list(checkpoint.get("lr_schedulers") or [])
         driver.load(state, states, step=checkpoint.get("global_step"))
-        self._check_others(state, states, the_run, driver)
+        _check_others(state, states, the_run, driver)
         if "lr_schedulers" in checkpoint:
-            checkpoint["lr_schedulers"] = self._harmless(state, states, the_run, driver)
-
-    def _check_others(self, state: Any, states: list[Any], the_run: LightningRun, driver: Driver) -> None:
-        """Refuse to give the state of one of the module's own schedulers to another."""
-        taken = slots(state)
-        others = len(the_run.records) - len(driver.tracks)
-        if self.resume != "restart" and taken and None not in taken and len(states) - len(taken) != others:
-            raise SchedulerConfigError(
-                "resume",
-                self.resume,
-                f"the checkpoint has the state of {len(states)} schedulers, and this run has {len(the_run.records)}",
-                "Give the schedulers that it was written with, or resume=restart",
-            )
-
-    @staticmethod
-    def _harmless(state: Any, states: list[Any], the_run: LightningRun, driver: Driver) -> list[Any]:
-        """What Lightning may load: to the module's own schedulers theirs, to ours what they have."""
-        ours = {id(track.scheduler) for track in driver.tracks}
-        taken = slots(state)
-        theirs = iter([one for i, one in enumerate(states) if i not in taken])
-        return [
-            record.scheduler.state_dict()
-            if id(record.scheduler) in ours
-            else next(theirs, record.scheduler.state_dict())
-            for record in the_run.records
-        ]
+            checkpoint["lr_schedulers"] = _harmless(state, states, the_run, driver)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on from the checkpoint, now that the optimizers are restored, and say what will happen."""
@@ -488,6 +463,30 @@ def _adopt(the_run: LightningRun, driver: Driver, record: Any) -> None:
     driver.remember(scheduler.optimizer, the_run.groups(scheduler.optimizer))
     driver.adopt(scheduler, str(number))
     the_run.mark(record, scheduler.plan)
+
+
+def _check_others(state: Any, states: list[Any], the_run: LightningRun, driver: Driver) -> None:
+    """Refuse to give the state of one of the module's own schedulers to another."""
+    taken = slots(state)
+    others = len(the_run.records) - len(driver.tracks)
+    if driver.resume != "restart" and taken and None not in taken and len(states) - len(taken) != others:
+        raise SchedulerConfigError(
+            "resume",
+            driver.resume,
+            f"the checkpoint has the state of {len(states)} schedulers, and this run has {len(the_run.records)}",
+            "Give the schedulers that it was written with, or resume=restart",
+        )
+
+
+def _harmless(state: Any, states: list[Any], the_run: LightningRun, driver: Driver) -> list[Any]:
+    """What Lightning may load: to the module's own schedulers theirs, to ours what they have."""
+    ours = {id(track.scheduler) for track in driver.tracks}
+    taken = slots(state)
+    theirs = iter([one for i, one in enumerate(states) if i not in taken])
+    return [
+        record.scheduler.state_dict() if id(record.scheduler) in ours else next(theirs, record.scheduler.state_dict())
+        for record in the_run.records
+    ]
 
 
 def _updates_made(trainer: Trainer) -> int:

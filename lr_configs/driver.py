@@ -159,7 +159,7 @@ class Driver:
             state, schedulers = state.get("driver"), state["schedulers"]
         self.resuming, self._loaded = True, (state, list(schedulers or ()))
         self._know_the_whole_run()
-        saved, content = self._read(state, step)
+        saved, content = _read(state, step)
         asked = {track.name: track.asked for track in self.tracks}
         self._decisions = resume.decide_all(saved, asked, self.resume)
         for track in self.tracks:
@@ -176,18 +176,6 @@ class Driver:
             if track.name in saved:
                 track.updates, track.epoch_updates = saved[track.name].updates, saved[track.name].epoch_updates
 
-    @staticmethod
-    def _read(
-        state: Any, step: int | None
-    ) -> tuple[dict[str, Saved] | resume.Foreign | SchedulerConfigError, Data | None]:
-        if state is None:
-            return resume.Foreign(step), None
-        try:
-            content = resume.unseal(state)
-            return resume.read(content), content
-        except SchedulerConfigError as error:
-            return error, None
-
     def _take_over(self, track: Track, decision: Continue) -> None:
         if decision.rebuild:
             self._put_back(track)
@@ -199,16 +187,10 @@ class Driver:
     def _put_back(self, track: Track) -> None:
         params = {track.plan.config.param, track.asked.plan.config.param}
         if "lr" in params:
-            params |= self._params_of_checkpoint(track.key)
+            # The checkpoint may have driven what this run leaves alone.
+            others = {one.plan.config.param for one in self.tracks if one.key == track.key}
+            params |= resume.params(self._loaded[0] if self._loaded else None, track.key) - others
         optimizers.put_back(track.optimizer, self._groups[id(track.optimizer)], params)
-
-    def _params_of_checkpoint(self, key: str) -> set[str]:
-        """Hyper-parameters that the checkpoint drove and this run leaves alone."""
-        state = self._loaded[0] if self._loaded else None
-        schedules = state.get("schedules") if isinstance(state, dict) else None
-        driven = {track.plan.config.param for track in self.tracks if track.key == key}
-        names = schedules if isinstance(schedules, dict) else ()
-        return {str(name).partition("/")[2] for name in names if str(name).partition("/")[0] == key} - driven - {""}
 
     def start(self, updates: int = 0, epochs: int = 0) -> None:
         """Begin, or go on: everything else is restored.
@@ -445,6 +427,16 @@ def _exact_end(plan: Plan, horizon: Horizon | None) -> Fraction | None:
         return None
     intervals = horizon.total_epochs if plan.interval == "epoch" else horizon.total_steps
     return None if intervals is None else Fraction(intervals) / plan.frequency
+
+
+def _read(state: Any, step: int | None) -> tuple[dict[str, Saved] | resume.Foreign | SchedulerConfigError, Data | None]:
+    if state is None:
+        return resume.Foreign(step), None
+    try:
+        content = resume.unseal(state)
+        return resume.read(content), content
+    except SchedulerConfigError as error:
+        return error, None
 
 
 def _updates_at(epochs: int, done: int, horizon: Horizon | None) -> int:

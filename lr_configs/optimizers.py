@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lr_configs.errors import SchedulerConfigError, nearest
+from lr_configs.torch_classes.order import allow_wrapped_step
 
 Group = dict[str, Any]
 
@@ -72,9 +73,9 @@ def _around_compiled(optimizer: Any, done: Callable[[Any], None]) -> Handle:
         done(optimizer)
         return result
 
-    # The first mark keeps torch's schedulers from wrapping it again, the second leads to what is inside.
-    vars(step).update(_wrapped_by_lr_sched=True, __wrapped__=compiled)
+    vars(step)["__wrapped__"] = compiled  # leads to what is inside
     optimizer.step = step
+    allow_wrapped_step(optimizer)
     return _Unwrap(optimizer, compiled)
 
 

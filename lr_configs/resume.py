@@ -293,6 +293,13 @@ def slots(state: Any) -> list[int | None]:
     return [entry["slot"] for entry in entries if isinstance(entry, dict) and "slot" in entry]
 
 
+def params(state: Any, key: str) -> set[str]:
+    """The hyper-parameters of an optimizer that a checkpoint's schedules drove, as far as `state` can be read."""
+    schedules = state.get("schedules") if isinstance(state, dict) else None
+    names = [str(name).partition("/") for name in schedules] if isinstance(schedules, dict) else []
+    return {param for optimizer, _, param in names if optimizer == key and param}
+
+
 # ---------------------------------------------------------------------------------------- decisions
 
 
