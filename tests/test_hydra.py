@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -508,6 +509,31 @@ def test_any_other_target_is_refused_by_name(target: str) -> None:
         assert len(str(error).splitlines()) <= 3
         stage = {"name": "sequential", "stages": {"a": {**node, "length": 3}, "b": {"name": "none"}}}
         assert mistake(lambda stage=stage: build(stage, optimizer())).key == "stages.a._target_"
+
+
+# What docs/hydra.md says.
+
+DOCUMENT = (ROOT / "docs" / "hydra.md").read_text()
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", DOCUMENT, flags=re.DOTALL))
+def test_the_documents_configs(text: str, tmp_path: Path) -> None:
+    files = {"config.yaml": text}
+    if text.startswith("# conf/"):
+        name = text.splitlines()[0].removeprefix("# conf/")
+        files = {"config.yaml": f"{ASKS}defaults: [{{scheduler: {Path(name).stem}}}, _self_]\n", name: text}
+    with hydra.initialize_config_dir(str(app(tmp_path, files) / "conf"), **VERSION_BASE):
+        composed = hydra.compose("config")
+    if "callbacks" in composed:
+        if NEW_CORE:
+            assert isinstance(instantiate(composed.callbacks.lr_scheduler), lr_configs.LRSchedulerCallback)
+    else:
+        node = composed.get("scheduler") or composed.model.scheduler
+        assert instantiate(node).name in available()
+
+
+def test_the_documents_list() -> None:
+    assert '["lr_configs.scheduler", "lr_configs.LRSchedulerCallback", ' in DOCUMENT
 
 
 # Installed as users install it.
