@@ -4,13 +4,21 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format bench docs clean
+# The same packages, but for the next Hydra.
+HYDRA14 := .venv-hydra14
+
+.PHONY: demo test test-hydra14 lint format bench docs clean
 
 demo: $(VENV)/.examples
 	$(BIN)/python examples/train.py scheduler=cosine_warm_restarts
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# What knows of Hydra. `-p no:cacheprovider`, since the two environments share a checkout.
+test-hydra14: $(HYDRA14)/.dev
+	$(HYDRA14)/bin/python -m pytest -p no:cacheprovider tests/test_hydra.py tests/test_hydra_untouched.py \
+		tests/test_examples.py tests/test_configs.py tests/test_readme.py lr_configs/hydra_store.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -38,5 +46,13 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@ $(VENV)/.examples
 
+# Torch is not installed twice: behind its own packages, this environment has those of the first one.
+$(HYDRA14)/.dev: constraints-hydra14.txt $(VENV)/.dev
+	$(BIN)/python -m venv --clear --without-pip $(HYDRA14)
+	$(BIN)/python -m pip --python $(HYDRA14)/bin/python install --quiet --no-deps --requirement constraints-hydra14.txt
+	$(BIN)/python -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" \
+		> $$(echo $(HYDRA14)/lib/python*/site-packages)/first_environment.pth
+	touch $@
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(HYDRA14) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,8 +9,6 @@ import argparse
 import gc
 import math
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 import tracemalloc
@@ -221,54 +219,45 @@ def bench_jump(quick: bool) -> list[str]:
     return lines
 
 
-APP = """
-import hydra
-@hydra.main(version_base=None, config_path="conf", config_name="config")
-def main(cfg): pass
-main()
-"""
-
-
 def bench_hydra(quick: bool) -> list[str]:
-    """Whole processes of a Hydra app with our group, and of the same app with the same options as its own files."""
+    """Whole processes of an app that asks for our group, beside the same app with the same options as its own files.
+
+    And of an app that asks for nothing, with the package installed and without.
+    """
     from omegaconf import OmegaConf
 
     from lr_configs import available
     from lr_configs.hydra_store import node
+    from tests.hydra_apps import app, outcome, start, without_this_package
 
+    asks = {"config.yaml": "hydra: {searchpath: ['lr-configs://']}\ndefaults: [db: a, scheduler: cosine, _self_]\n"}
+    files = {f"scheduler/{name}.yaml": OmegaConf.to_yaml(node(name)) for name in available()}
+    own = {"config.yaml": "defaults: [db: a, scheduler: cosine, _self_]\n", **files}
+    lines = ["", "### A Hydra app, whole process", "", "| app | command | x without the package |", "|---|---|---|"]
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
-        for kind in ("with", "without"):
-            conf = base / kind / "conf"
-            (conf / "db").mkdir(parents=True)
-            (base / kind / "app.py").write_text(APP)
-            (conf / "db" / "a.yaml").write_text("x: 1\n")
-        own = base / "without" / "conf" / "scheduler"
-        own.mkdir()
-        for name in available():
-            (own / f"{name}.yaml").write_text(OmegaConf.to_yaml(node(name)))
-        for kind in ("with", "without"):
-            (base / kind / "conf" / "config.yaml").write_text("defaults: [db: a, scheduler: cosine]\n")
-        hide = "import sys; sys.modules['hydra_plugins.lr_configs_plugin'] = None; import runpy; "
+        hidden = without_this_package(base / "hidden")
 
-        def run(kind: str, *arguments: str) -> Callable[[], Any]:
-            app = str(base / kind / "app.py")
-            command = [sys.executable, app, *arguments]
-            if kind == "without":
-                # The same process without our plugin: its folder is not on the path of plugins.
-                code = (
-                    "import sys, runpy; import hydra_plugins; "
-                    "hydra_plugins.__path__ = [p for p in hydra_plugins.__path__ if 'site-packages' in p]; "
-                    f"sys.argv = {[app, *arguments]!r}; runpy.run_path({app!r}, run_name='__main__')"
+        def process(kind: str, files: dict[str, str], arguments: tuple[str, ...], env: Any) -> Callable[[], None]:
+            made = app(base / kind, {"db/a.yaml": "x: 1\n", **files})
+
+            def run() -> None:
+                code, _, error = outcome(start(made, "app.py", *arguments, env=env))
+                if code:
+                    raise RuntimeError(error)
+
+            return run
+
+        for title, with_it in (("asks for the group", asks), ("has its own group", own)):
+            for arguments in (("scheduler=step", "--cfg", "job"), ("--help",)):
+                result = medians(
+                    {
+                        "with": process("with", with_it, arguments, None),
+                        "without": process("without", own, arguments, hidden),
+                    },
+                    5 if quick else 15,
                 )
-                command = [sys.executable, "-c", code]
-            return lambda: subprocess.run(command, check=True, capture_output=True, cwd=base)
-
-        lines = ["", "### A Hydra app, whole process", "", "| command | x without the plugin |", "|---|---|"]
-        for arguments in (("scheduler=step", "--cfg", "job"), ("--help",)):
-            result = medians({kind: run(kind, *arguments) for kind in ("with", "without")}, 5 if quick else 15)
-            lines.append(f"| `{' '.join(arguments)}` | {result['with'] / result['without']:.2f} |")
-    del hide
+                lines.append(f"| {title} | `{' '.join(arguments)}` | {result['with'] / result['without']:.2f} |")
     return lines
 
 
@@ -356,7 +345,7 @@ LIMITS = """
 
 Targets: `step()` at most 4, 3, 2 and 2 times the floor at 1, 10, 100 and 1000 groups, never slower than torch, 4 times as
 fast from 100 groups on, and 8 times with tensor rates; a curve at most 3 times numpy; a jump below 50 us; `--cfg job` at most
-1.15 and `--help` at most 1.5 times the app without the plugin; a fit at most 1.03 times the schedule by hand; logging at
+1.15 and `--help` at most 1.5 times the app without the package; a fit at most 1.03 times the schedule by hand; logging at
 most 1.3 times the fit without it. Rows move by about 20% between runs of a shared machine.
 
 - `MultiplicativeLR`: its product is carried in twice the precision (about 0.5 us a step, and an extended-precision cumulative

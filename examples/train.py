@@ -3,7 +3,10 @@
 Torch and Lightning are imported inside `main`, so that `--help`, `--cfg job` and tab completion stay instant.
 """
 
+import os
+import sys
 from pathlib import Path
+from types import TracebackType
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -12,10 +15,19 @@ from omegaconf import DictConfig
 
 from lr_configs import SchedulerConfigError
 
+HERE = str(Path(__file__).resolve().parent)
+if hasattr(hydra.utils, "execution_whitelist"):  # from Hydra 1.4 on: what a configuration may call
+    ours = ["lr_configs.scheduler", "lr_configs.LRSchedulerCallback"]
+    options = {"execution_whitelist": [*ours, "digits.*", "pytorch_lightning.*", "torch.optim.*"]}
+else:
+    options = {"version_base": "1.3"}
+
 
 def train(cfg: DictConfig, folder: Path) -> float:
     """Train and report; returns the metric."""
     hydra.utils.instantiate(cfg.scheduler)  # what is written wrongly fails here, before anything is loaded
+    if HERE not in sys.path:  # a launcher's process does not begin in this folder
+        sys.path.insert(0, HERE)
 
     import pytorch_lightning as pl
     from digits import Classifier
@@ -37,17 +49,27 @@ def train(cfg: DictConfig, folder: Path) -> float:
     return score
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="config")
+@hydra.main(config_path="../conf", config_name="config", **options)
 def main(cfg: DictConfig) -> float:
     """Errors in the schedule are shown without a traceback."""
     try:
         return train(cfg, Path(HydraConfig.get().runtime.output_dir))
     except (SchedulerConfigError, InstantiationException) as error:
-        cause = error if isinstance(error, SchedulerConfigError) else error.__cause__
+        cause = error if isinstance(error, SchedulerConfigError) else error.__cause__  # Hydra 1.3 wraps it
         if isinstance(cause, SchedulerConfigError):
             raise CompactHydraException(f"scheduler: {cause}") from None
         raise
 
 
+def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What Hydra 1.3 shows for an error that says it all; Hydra 1.4 leaves that to the app."""
+    if isinstance(error, CompactHydraException) and "HYDRA_FULL_ERROR" not in os.environ:
+        hint = "Set the environment variable HYDRA_FULL_ERROR=1 for a complete stack trace."
+        print(error, hint, sep="\n\n", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
 if __name__ == "__main__":
+    sys.excepthook = show
     main()

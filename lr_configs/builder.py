@@ -54,7 +54,11 @@ def scheduler(optimizer: Any = None, /, **node: Any) -> Any:
         horizon = Horizon(**plain(horizon))
     config = parse(node)
     check_monitor(config)
-    return config if optimizer is None else build(config, optimizer, horizon)
+    if optimizer is not None:
+        return build(config, optimizer, horizon)
+    # The object can be called, and Hydra 1.4 asks it for its name: it is the one that apps list, not that of its class.
+    vars(config).update(__module__="lr_configs", __qualname__="scheduler")
+    return config
 
 
 def build(scheduler: Any, optimizer: Optimizer, horizon: Horizon | None = None) -> LRScheduler:

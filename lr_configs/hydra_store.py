@@ -1,10 +1,14 @@
-"""The nodes that Hydra composes: for our own group, and for a group of the user's choice."""
+"""The nodes that Hydra composes, for the search path entry ``lr-configs://`` and for its ConfigStore."""
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 from lr_configs.registry import available, entry
+
+#: what Hydra's `--info` names as the origin of a stored node
+PROVIDER = "lr_configs"
 
 
 def node(name: str) -> Any:
@@ -21,9 +25,10 @@ def node(name: str) -> Any:
 
 
 def store(group: str = "scheduler", *, package: str | None = None) -> None:
-    """Put the schedules into Hydra's ConfigStore under another group.
+    """Put the schedules into Hydra's ConfigStore, before ``@hydra.main``.
 
-    May be called again; it replaces its own nodes only.
+    The same as ``lr-configs://`` in the app's ``hydra.searchpath``, in Python. May be called again; it replaces its
+    own nodes only.
 
     Args:
         group: the group, e.g. ``"model/scheduler"``.
@@ -35,16 +40,18 @@ def store(group: str = "scheduler", *, package: str | None = None) -> None:
     >>> store(group="model/scheduler")
     """
     from hydra.core.config_store import ConfigStore
+    from hydra.core.object_type import ObjectType
 
     repository = ConfigStore.instance()
-    known: Any = repository.repo
-    for part in group.split("/"):
-        known = known.get(part, {}) if isinstance(known, dict) else {}
+    # Hydra 1.4 wants it said that a node replaces another one.
+    replacing: dict[str, Any] = {"replace": True} if "replace" in signature(repository.store).parameters else {}
     for name in available():
-        there = known.get(f"{name}.yaml") if isinstance(known, dict) else None
-        if there is not None and there.provider != "lr_configs":
-            raise ValueError(
-                f"{group}/{name} is in the ConfigStore already (from {there.provider or 'the application'}): "
-                "choose another group, or do not store that one"
-            )
-        repository.store(group=group, name=name, node=node(name), package=package, provider="lr_configs")
+        path = f"{group}/{name}.yaml"
+        if repository.get_type(path) == ObjectType.CONFIG:
+            provider = repository.load(path).provider
+            if provider != PROVIDER:
+                raise ValueError(
+                    f"{group}/{name} is in the ConfigStore already (from {provider or 'the application'}): "
+                    "choose another group, or do not store that one"
+                )
+        repository.store(group=group, name=name, node=node(name), package=package, provider=PROVIDER, **replacing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from hydra_apps import VERSION_BASE
 
 from lr_configs import Horizon, curve
 
@@ -26,8 +28,10 @@ SMALL = [
 
 
 def train(folder: Path, *arguments: str, check: bool = True) -> Any:
+    environment = {**os.environ, "HYDRA_DEPRECATION_WARNINGS_AS_ERRORS": "1"}
+    command = [sys.executable, str(TRAIN), *arguments]
     done = subprocess.run(
-        [sys.executable, str(TRAIN), *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=280
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=280
     )
     if check:
         assert done.returncode == 0, done.stderr[-3000:]
@@ -61,7 +65,7 @@ def test_each_worked_example_of_the_notes(name: str, tmp_path: Path) -> None:
 
     from lr_configs.plan import resolve
 
-    with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    with hydra.initialize_config_dir(str(ROOT / "conf"), **VERSION_BASE):
         cfg = hydra.compose("config", [f"experiment=notes/{name}"])
     assert cfg.trainer.max_epochs >= 100
     plan = resolve(cfg.scheduler, Horizon(epochs=cfg.trainer.max_epochs, steps_per_epoch=1))
@@ -121,6 +125,18 @@ def test_a_job_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert len(results(tmp_path)) == 2
 
 
+def test_a_launcher_that_starts_processes(tmp_path: Path) -> None:
+    """They begin in no folder of ours, and a job that fails there says why here."""
+    launcher = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "scheduler=step"]
+    done = train(tmp_path, *launcher, "scheduler.step_size=0,1,2", *SMALL, check=False)
+    assert done.returncode == 1
+    assert "scheduler: step_size=0: a length is positive" in done.stderr
+    assert "Traceback" not in done.stderr
+    first, second = (result["rates"] for result in results(tmp_path))
+    np.testing.assert_allclose(first, [0.1] * 3 + [0.01] * 3)
+    np.testing.assert_allclose(second, [0.1] * 6)
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("--cfg", "job"), ("--cfg", "job", "experiment=notes/step")])
 def test_help_and_config_import_neither_torch_nor_lightning(arguments: tuple[str, ...], tmp_path: Path) -> None:
     code = (
@@ -157,6 +173,15 @@ def test_mistakes_are_shown_without_a_traceback(arguments: list[str], message: s
     assert not list(tmp_path.rglob("result.json"))
 
 
+def test_the_page_of_a_mistake(tmp_path: Path) -> None:
+    """The same on every Hydra."""
+    done = train(tmp_path, "scheduler=step", "scheduler.interval=stp", check=False)
+    job, message, blank, hint = done.stderr.splitlines()
+    assert job == "Error executing job with overrides: ['scheduler=step', 'scheduler.interval=stp']"
+    assert message.startswith("scheduler: interval='stp': this is one of auto, epoch, step.")
+    assert (blank, hint) == ("", "Set the environment variable HYDRA_FULL_ERROR=1 for a complete stack trace.")
+
+
 def test_every_file_of_conf_composes() -> None:
     import hydra
 
@@ -167,5 +192,5 @@ def test_every_file_of_conf_composes() -> None:
             continue
         top, *rest = group.parts
         override = f"{top}={'/'.join([*rest, name])}"
-        with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        with hydra.initialize_config_dir(str(ROOT / "conf"), **VERSION_BASE):
             hydra.compose("config", [override])
