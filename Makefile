@@ -4,13 +4,18 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format bench docs clean
+.PHONY: demo test upstream lint format bench docs clean
 
 demo: $(VENV)/.examples
 	$(BIN)/python examples/train.py scheduler=cosine_warm_restarts
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# Torch's and Lightning's own tests, with our classes in torch's place, from checkouts that lie side by side.
+upstream: $(VENV)/.dev
+	@test -d "$(UPSTREAM_TESTS)" || { echo "UPSTREAM_TESTS=FOLDER names a folder with checkouts of pytorch and pytorch-lightning"; exit 1; }
+	UPSTREAM_TESTS="$(abspath $(UPSTREAM_TESTS))" $(BIN)/python -m pytest tests/upstream
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
