@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test upstream lint format bench docs clean
+.PHONY: demo test upstream mutants lint format bench docs clean
 
 demo: $(VENV)/.examples
 	$(BIN)/python examples/train.py scheduler=cosine_warm_restarts
@@ -16,6 +16,10 @@ test: $(VENV)/.dev
 upstream: $(VENV)/.dev
 	@test -d "$(UPSTREAM_TESTS)" || { echo "UPSTREAM_TESTS=FOLDER names a folder with checkouts of pytorch and pytorch-lightning"; exit 1; }
 	UPSTREAM_TESTS="$(abspath $(UPSTREAM_TESTS))" $(BIN)/python -m pytest tests/upstream
+
+# How many seeded mistakes the tests notice; MUTANTS="--number 50 --only plan --seed 1" for another sample.
+mutants: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.mutants $(MUTANTS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
