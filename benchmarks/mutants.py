@@ -350,7 +350,9 @@ class Trial:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.join()
             return "hung"
-        return "survived" if code in (0, 5) else "killed"
+        if code == pytest.ExitCode.USAGE_ERROR:
+            raise SystemExit(f"pytest could not run:\n{self.folder.with_suffix('.log').read_text()[-3000:]}")
+        return "survived" if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) else "killed"
 
 
 def begin(mutant: Mutant, text: str, names: list[str], folder: Path, limit: float) -> Trial:
@@ -385,6 +387,16 @@ def judge(drawn: list[tuple[Mutant, str]], found: Reach, scratch: Path, jobs: in
                 progress(verdicts, len(drawn))
         time.sleep(0.02)
     return verdicts
+
+
+def control(drawn: list[tuple[Mutant, str]], found: Reach, scratch: Path, jobs: int, budget: float) -> None:
+    """See that the tests pass where nothing is mutated."""
+    unchanged = [(mutant, (ROOT / mutant.path).read_text()) for mutant, _ in drawn[: 2 * jobs]]
+    verdicts = judge(unchanged, found, scratch, jobs, budget)
+    wrong = [mutant for mutant, verdict in verdicts.items() if verdict in ("killed", "hung")]
+    if wrong:
+        logs = [path.read_text()[-2000:] for path in scratch.glob("worker*.log")]
+        raise SystemExit("tests that passed fail without any mutation:\n" + "\n".join(logs))
 
 
 def progress(verdicts: dict[Mutant, str], number: int) -> None:
@@ -434,6 +446,7 @@ def main() -> None:
         found = reach(scratch, given.jobs)
         left = f", {len(found.failed)} of which fail as it is and are left out" if found.failed else ""
         print(f"{len(found.seconds)} tests{left}; {time.monotonic() - begun:.0f} s", flush=True)
+        control(drawn, found, scratch, given.jobs, given.seconds)
         verdicts = judge(drawn, found, scratch, given.jobs, given.seconds)
     report(drawn, verdicts)
     print(f"seed {given.seed}, {time.monotonic() - begun:.0f} s")
