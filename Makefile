@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The same packages, but for the next Hydra.
 HYDRA14 := .venv-hydra14
 
-.PHONY: demo test test-hydra14 lint format bench docs clean
+.PHONY: demo test test-hydra14 fuzz upstream mutants lint format bench docs clean
 
 demo: $(VENV)/.examples
 	$(BIN)/python examples/train.py scheduler=cosine_warm_restarts
@@ -19,6 +19,15 @@ test: $(VENV)/.dev
 test-hydra14: $(HYDRA14)/.dev
 	$(HYDRA14)/bin/python -m pytest -p no:cacheprovider tests/test_hydra.py tests/test_hydra_untouched.py \
 		tests/test_examples.py tests/test_configs.py tests/test_readme.py lr_configs/hydra_store.py
+
+# Torch's and Lightning's own tests, with our classes in torch's place, from checkouts that lie side by side.
+upstream: $(VENV)/.dev
+	@test -d "$(UPSTREAM_TESTS)" || { echo "UPSTREAM_TESTS=FOLDER names a folder with checkouts of pytorch and pytorch-lightning"; exit 1; }
+	UPSTREAM_TESTS="$(abspath $(UPSTREAM_TESTS))" $(BIN)/python -m pytest tests/upstream
+
+# How many seeded mistakes the tests notice; MUTANTS="--number 50 --only plan --seed 1" for another sample.
+mutants: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.mutants $(MUTANTS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
