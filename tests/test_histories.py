@@ -257,6 +257,19 @@ class History:
     def pickled(self) -> None:
         self.optimizer, self.scheduler = pickle.loads(pickle.dumps((self.optimizer, self.scheduler)))
 
+    def new_storage(self) -> None:
+        """The memory of a tensor rate is exchanged under the scheduler's feet, as sharing between processes does."""
+        for group in self.optimizer.param_groups:
+            lr = group["lr"]
+            if isinstance(lr, torch.Tensor):
+                how = self.rng.randrange(3)
+                if how == 0:
+                    lr.data = lr.data.clone()
+                elif how == 1:
+                    lr.share_memory_()
+                else:
+                    lr.set_(lr.detach().clone())
+
     def add_group(self) -> None:
         if len(self.bases) > 3 or self.kind.cls in ("CyclicLR", "OneCycleLR") or isinstance(
             self.kind.kwargs.get("lr_lambda"), list
@@ -310,7 +323,7 @@ def write(optimizer: Any, i: int, ratio: float, in_place: bool) -> None:
 OPERATIONS: list[Callable[[History], None]] = (
     [History.steps] * 6
     + [History.edit] * 2
-    + [History.reload, History.through_torch, History.deep_copy, History.pickled, History.add_group, History.remove_group]
+    + [History.new_storage, History.reload, History.through_torch, History.deep_copy, History.pickled, History.add_group, History.remove_group]
 )
 
 
