@@ -4,13 +4,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format bench docs clean
+.PHONY: demo test fuzz lint format bench docs clean
 
 demo: $(VENV)/.examples
 	$(BIN)/python examples/train.py scheduler=cosine_warm_restarts
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# Random runs, histories, damage and kills from a fresh seed, against the oracle of tests/oracle.py.
+fuzz: $(VENV)/.dev
+	$(BIN)/python tests/fuzz.py --seconds $(or $(SECONDS_OF_FUZZ),600)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
