@@ -19,18 +19,19 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import conftest  # noqa: E402, F401
-import test_histories  # noqa: E402
-import test_kills  # noqa: E402
-import test_mutated_state  # noqa: E402
-import test_runs  # noqa: E402
-import torch  # noqa: E402
+import conftest  # noqa: F401
+import test_histories
+import test_kills
+import test_mutated_state
+import test_run_facts
+import test_runs
+import torch
 
 
 def kinds(worker: Callable[[], test_kills.Worker]) -> dict[str, Callable[[int], list[str]]]:
     return {
         "runs": test_runs.check,
-        "metrics": test_runs.check_metrics,
+        "metrics": test_run_facts.check_metrics,
         "histories": test_histories.check,
         "together": test_histories.check_together,
         "plateau": test_histories.check_plateau,
@@ -41,7 +42,16 @@ def kinds(worker: Callable[[], test_kills.Worker]) -> dict[str, Callable[[int], 
 
 
 #: cases in a row of one kind, so that each kind gets its share of the time
-ROUND = {"runs": 30, "metrics": 10, "histories": 1000, "together": 400, "plateau": 200, "mutations": 200, "configs": 1000, "kills": 3}
+ROUND = {
+    "runs": 30,
+    "metrics": 10,
+    "histories": 1000,
+    "together": 400,
+    "plateau": 200,
+    "mutations": 200,
+    "configs": 1000,
+    "kills": 3,
+}
 
 
 def main() -> int:
@@ -76,7 +86,12 @@ def endless(checks: dict[str, Callable[[int], list[str]]], given: argparse.Names
     start = random.SystemRandom().randrange(10**6, 10**9)
     print(f"seeds from {start}, for {given.seconds:g} s", flush=True)
     chosen = [given.kind] if given.kind else list(checks)
-    cases, failures, seed, end = dict.fromkeys(chosen, 0), dict.fromkeys(chosen, 0), start, time.monotonic() + given.seconds
+    cases, failures, seed, end = (
+        dict.fromkeys(chosen, 0),
+        dict.fromkeys(chosen, 0),
+        start,
+        time.monotonic() + given.seconds,
+    )
     while time.monotonic() < end:
         for kind in chosen:
             for _ in range(ROUND[kind]):

@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from oracle_curves import FORMULAS, momentum, own, rate
+
+__all__ = ["FORMULAS", "momentum", "own", "rate"]  # with everything below
+
 
 class Refused(Exception):
     """The package has to refuse this with a SchedulerConfigError."""
@@ -102,7 +106,9 @@ class Span:
         first = self.run.updates_at(Fraction(self.first_epoch + 1)) - self.done
         if epochs < 1:
             return epochs * first
-        return first + self.run.updates_at(epochs + self.first_epoch) - self.run.updates_at(Fraction(self.first_epoch + 1))
+        return (
+            first + self.run.updates_at(epochs + self.first_epoch) - self.run.updates_at(Fraction(self.first_epoch + 1))
+        )
 
     def epochs_at(self, updates: Fraction) -> Fraction:
         first = self.run.updates_at(Fraction(self.first_epoch + 1)) - self.done
@@ -115,8 +121,8 @@ class Span:
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "none": {},
-    "lambda": {"lr_lambda": None},
-    "multiplicative": {"lr_lambda": None},
+    "lambda": {"lr_lambda": "0.95 ** epoch"},
+    "multiplicative": {"lr_lambda": "0.95"},
     "step": {"step_size": "40%", "gamma": 0.1},
     "multi_step": {"milestones": ["60%", "80%"], "gamma": 0.1},
     "constant": {"factor": 1 / 3, "total_iters": 5},
@@ -360,159 +366,6 @@ def resolve(node: dict[str, Any], run: Run, done: int = 0) -> Plan:
     return resolver.plan(node, 0, resolver.total)
 
 
-# ------------------------------------------------------------------------------------------------ formulas
-
-#: formulas as text, and what they mean
-FORMULAS: dict[str, Any] = {
-    "0.95 ** epoch": lambda t, T: 0.95**t,
-    "0.95": lambda t, T: 0.95,
-    "1 / (1 + t)": lambda t, T: 1 / (1 + t),
-    "1 - 1 / (2 + t)": lambda t, T: 1 - 1 / (2 + t),
-    "max(1 - t / T, 0)": lambda t, T: max(1 - t / T, 0.0),
-    "max(1 - t / 40, 0.1)": lambda t, T: max(1 - t / 40, 0.1),
-}
-DEFAULTS["lambda"]["lr_lambda"] = "0.95 ** epoch"
-DEFAULTS["multiplicative"]["lr_lambda"] = "0.95"
-
-
-def group_value(value: Any, group: int, base: float, missing: Any) -> Any:
-    """The value of one group out of a number, a list, a mapping by index; ``"1%"`` is a share of its own rate."""
-    if isinstance(value, dict):
-        value = value.get(str(group), missing)
-    elif isinstance(value, list):
-        value = value[group]
-    if isinstance(value, str):
-        return float(Fraction(value.rstrip("% ")) / 100) * base
-    return missing if value is None else value
-
-
-def shape(name: str, s: float, x: float) -> float:
-    """The warmup's factor after the share `x` of it."""
-    if name == "exponential":
-        return s ** (1 - x)
-    if name == "constant":
-        return s
-    return s + (1 - s) * (x if name == "linear" else (1 - math.cos(math.pi * x)) / 2)
-
-
-def rate(plan: Plan, t: Fraction, base: float, group: int = 0) -> float:
-    """The rate at step `t`, which may lie between two."""
-    node = plan.node
-    if t < plan.warmup:
-        first = own(plan, Fraction(0), base, group)
-        return first * shape(node["warmup_shape"], node["warmup_start_factor"], float(Fraction(t) / plan.warmup))
-    t = Fraction(t) - plan.warmup
-    return own(plan, t if plan.hold is None else min(t, Fraction(plan.hold)), base, group)
-
-
-def own(plan: Plan, t: Fraction, base: float, group: int) -> float:
-    name = plan.node["name"]
-    if name == "sequential":
-        start, stage = [(start, stage) for start, stage in plan.stages if start <= t][-1]
-        return rate(stage, t - start, base, group)
-    if name == "chained":
-        product = base
-        for _, stage in plan.stages:
-            product *= rate(stage, t, base, group) / base
-        return product
-    if name in ("cosine", "cosine_warm_restarts", "cyclic", "one_cycle"):
-        return bounded(plan, t, base, group)
-    return base * factor(plan, t)
-
-
-def factor(plan: Plan, t: Fraction) -> float:
-    """The schedules that multiply the base rate."""
-    p, name, x = plan.node, plan.node["name"], float(t)
-    if name in ("none", "reduce_on_plateau"):
-        return 1.0
-    if name in ("lambda", "multiplicative"):
-        function = FORMULAS[p["lr_lambda"]]
-        length = p.get("T")
-        if name == "lambda":
-            return float(function(x, length))
-        return math.prod(function(i, length) for i in range(1, int(t) + 1))
-    if name == "step":
-        return float(p["gamma"] ** (t // p["step_size"]))
-    if name == "multi_step":
-        return float(p["gamma"] ** sum(m <= t for m in p["milestones"]))
-    if name == "exponential":
-        return float(p["gamma"] ** x)
-    n = p["total_iters"]
-    if name == "constant":
-        return float(p["factor"]) if t < n else 1.0
-    share = float(min(t, Fraction(n)) / n)
-    if name == "linear":
-        return float(p["start_factor"] + (p["end_factor"] - p["start_factor"]) * share)
-    assert name == "polynomial", name
-    return float((1 - min(t, Fraction(n)) / n) ** p["power"]) if p["power"] == 1 else float((1 - share) ** p["power"])
-
-
-def bounded(plan: Plan, t: Fraction, base: float, group: int) -> float:
-    """The schedules between two bounds."""
-    p, name = plan.node, plan.node["name"]
-    if name in ("cosine", "cosine_warm_restarts"):
-        low = group_value(p["eta_min"], group, base, 0.0)
-        if name == "cosine":
-            x = t / p["T_max"]
-        else:
-            length = p["T_0"]
-            while t >= length:
-                t, length = t - length, length * p["T_mult"]
-            x = t / length
-        return float(low + (base - low) * (1 + math.cos(math.pi * float(x % 2))) / 2)
-    high = group_value(p["max_lr"], group, base, base)
-    if name == "cyclic":
-        low = group_value(p["base_lr"], group, base, high / 10)
-        return float(low + (high - low) * cyclic_height(p, t))
-    first = high / p["div_factor"]
-    return one_cycle(p, t, (first, high, first / p["final_div_factor"]), (first, high, first))
-
-
-def cyclic_height(p: dict[str, Any], t: Fraction) -> float:
-    up = p["step_size_up"]
-    down = p["step_size_down"] or up
-    cycle, x = t // (up + down), t % (up + down)
-    height = float(x / up if x <= up else (up + down - x) / down)
-    if p["mode"] == "triangular2":
-        height /= 2**cycle
-    elif p["mode"] == "exp_range":
-        height *= p["gamma"] ** float(t)
-    return height
-
-
-def one_cycle(p: dict[str, Any], t: Fraction, values: tuple[float, ...], middle: tuple[float, ...]) -> float:
-    """Phases between `values` (first, peak, last); `middle` is where a third phase begins."""
-    first, peak, last = values
-    n = p["total_steps"]
-    x = min(float(t), float(n - 1))  # what the cycle ended with is held
-    warm = float(p["pct_start"] * n)
-    if p["three_phase"]:
-        phases = [(warm - 1, first, peak), (2 * warm - 2, peak, middle[2]), (n - 1.0, middle[2], last)]
-    else:
-        phases = [(warm - 1, first, peak), (n - 1.0, peak, last)]
-    start = 0.0
-    for i, (end, a, b) in enumerate(phases):
-        if x <= end or i == len(phases) - 1:
-            share = (x - start) / (end - start) if end != start else 1.0
-            if p["anneal_strategy"] == "cos":
-                return b + (a - b) * (1 + math.cos(math.pi * share)) / 2
-            return a + (b - a) * share
-        start = end
-    raise AssertionError
-
-
-def momentum(plan: Plan, t: Fraction) -> float | None:
-    """The momentum that a cycle moves against the rate; None where the schedule leaves it alone."""
-    p = plan.node
-    if not p.get("cycle_momentum"):
-        return None
-    t = max(Fraction(t) - plan.warmup, Fraction(0))
-    low, high = p["base_momentum"], p["max_momentum"]
-    if p["name"] == "cyclic":
-        return float(high - (high - low) * cyclic_height(p, t))
-    return one_cycle(p, t, (high, low, high), (high, low, high))
-
-
 # ------------------------------------------------------------------------------------------------ metrics
 
 
@@ -633,7 +486,13 @@ def begin(node: dict[str, Any], run: Run, bases: tuple[float, ...], edits: Edits
 
 
 def resume(
-    old: Track, node: dict[str, Any], run: Run, bases: tuple[float, ...], policy: str, done: int, edits: Edits | None = None
+    old: Track,
+    node: dict[str, Any],
+    run: Run,
+    bases: tuple[float, ...],
+    policy: str,
+    done: int,
+    edits: Edits | None = None,
 ) -> Track:
     """What goes on from a checkpoint after `done` updates; DESIGN, section 5.
 
@@ -654,7 +513,9 @@ def resume(
     if wanted == old.asked:
         return new
     if policy == "restart":
-        return Track(resolve(node, true_run, done), bases, true_run, wanted, origin=done, edits=later, doubtful=open_question)
+        return Track(
+            resolve(node, true_run, done), bases, true_run, wanted, origin=done, edits=later, doubtful=open_question
+        )
     if policy == "strict":
         plain = old.warped is None and old.last is None
         if wanted[0] != old.plan.function() or bases != old.bases or not plain:

@@ -71,8 +71,7 @@ def draw_kind(rng: random.Random, groups: int) -> Kind:
     gamma = rng.choice([0.5, 0.9, 1.1])
     eta = rng.choice([0.0, 0.0, 0.002])
     cls = rng.choice(
-        ["StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR", "CosineAnnealingLR"]
-        + ["CosineAnnealingWarmRestarts", "LambdaLR", "MultiplicativeLR", "CyclicLR", "OneCycleLR"]
+        ["StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "LambdaLR", "MultiplicativeLR", "CyclicLR", "OneCycleLR"]
     )
     if cls == "StepLR":
         return Kind(cls, {"step_size": n, "gamma": gamma}, "step", {"step_size": n, "gamma": gamma})
@@ -117,9 +116,12 @@ def draw_kind(rng: random.Random, groups: int) -> Kind:
 
 
 def make_optimizer(rates: list[float], dtype: Any, shared: bool, cls: Any = torch.optim.SGD) -> Any:
-    tensors = [torch.tensor(rates[0], dtype=dtype)] * len(rates) if shared else [torch.tensor(r, dtype=dtype) for r in rates]
+    tensors = (
+        [torch.tensor(rates[0], dtype=dtype)] * len(rates) if shared else [torch.tensor(r, dtype=dtype) for r in rates]
+    )
     groups = [
-        {"params": [torch.zeros(1, requires_grad=True)], "lr": tensors[i] if dtype else rate} for i, rate in enumerate(rates)
+        {"params": [torch.zeros(1, requires_grad=True)], "lr": tensors[i] if dtype else rate}
+        for i, rate in enumerate(rates)
     ]
     return cls(groups, lr=0.1, momentum=0.9)
 
@@ -157,10 +159,14 @@ class History:
         slack = 1e-15 if self.dtype is not torch.float32 else 1e-9
         found, due = held(self.optimizer), self.due()
         for i, (one, other) in enumerate(zip(found, due, strict=True)):
-            assert math.isclose(one, other, rel_tol=rel, abs_tol=slack), f"group {i}: {one!r}, not {other!r} (closed form)"
+            assert math.isclose(one, other, rel_tol=rel, abs_tol=slack), (
+                f"group {i}: {one!r}, not {other!r} (closed form)"
+            )
         if self.twin:
             for i, (one, other) in enumerate(zip(found, held(self.twin[0]), strict=True)):
-                assert math.isclose(one, other, rel_tol=max(rel, 1e-8), abs_tol=1e-10), f"group {i}: {one!r}, torch {other!r}"
+                assert math.isclose(one, other, rel_tol=max(rel, 1e-8), abs_tol=1e-10), (
+                    f"group {i}: {one!r}, torch {other!r}"
+                )
 
     # -------------------------------------------------------------------------------- operations
 
@@ -219,7 +225,11 @@ class History:
 
     def through_torch(self) -> None:
         """To torch's class, a few steps there, perhaps an edit there, and back."""
-        if self.arrived or self.kind.cls == "OneCycleLR" or any(abs(self.curve(i)) < 1e-6 for i in range(len(self.bases))):
+        if (
+            self.arrived
+            or self.kind.cls == "OneCycleLR"
+            or any(abs(self.curve(i)) < 1e-6 for i in range(len(self.bases)))
+        ):
             return
         if "lr_lambda" in self.kind.kwargs and len(self.bases) != len(self.scheduler.lr_lambdas):
             return
@@ -271,8 +281,10 @@ class History:
                     lr.set_(lr.detach().clone())
 
     def add_group(self) -> None:
-        if len(self.bases) > 3 or self.kind.cls in ("CyclicLR", "OneCycleLR") or isinstance(
-            self.kind.kwargs.get("lr_lambda"), list
+        if (
+            len(self.bases) > 3
+            or self.kind.cls in ("CyclicLR", "OneCycleLR")
+            or isinstance(self.kind.kwargs.get("lr_lambda"), list)
         ):
             return
         i, rate = len(self.bases), self.rng.choice([0.05, 0.01])
@@ -291,9 +303,7 @@ class History:
         self.ratios.append(1.0)
         trusted = self.kind.late and "initial_lr" not in group and abs(slope) >= 1e-9
         if self.twin and trusted:
-            self.twin[0].add_param_group(
-                {"params": [torch.zeros(1, requires_grad=True)], "lr": copy.deepcopy(value)}
-            )
+            self.twin[0].add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": copy.deepcopy(value)})
         else:
             self.twin = None
         self.changed = True
@@ -323,7 +333,15 @@ def write(optimizer: Any, i: int, ratio: float, in_place: bool) -> None:
 OPERATIONS: list[Callable[[History], None]] = (
     [History.steps] * 6
     + [History.edit] * 2
-    + [History.new_storage, History.reload, History.through_torch, History.deep_copy, History.pickled, History.add_group, History.remove_group]
+    + [
+        History.new_storage,
+        History.reload,
+        History.through_torch,
+        History.deep_copy,
+        History.pickled,
+        History.add_group,
+        History.remove_group,
+    ]
 )
 
 
@@ -441,7 +459,9 @@ def check_together(seed: int) -> list[str]:
                 else:
                     mine = pickle.loads(pickle.dumps(mine)) if rng.random() < 0.5 else copy.deepcopy(mine)
                 due = [law(0.1) * ratio, law(0.05)]
-                for i, (one, other, third) in enumerate(zip(held(mine[0]), due, held((torchs or mine)[0]), strict=True)):
+                for i, (one, other, third) in enumerate(
+                    zip(held(mine[0]), due, held((torchs or mine)[0]), strict=True)
+                ):
                     assert math.isclose(one, other, rel_tol=1e-9), f"group {i}: {one!r}, not {other!r} (closed form)"
                     assert math.isclose(one, third, rel_tol=1e-8), f"group {i}: {one!r}, torch {third!r}"
     except Exception as error:
@@ -507,7 +527,9 @@ def check_plateau(seed: int) -> list[str]:
                 found, due = held(mine[0]), held(torchs[0])
                 assert found == pytest.approx(due, rel=1e-12), f"{found}, torch {due}"
     except Exception as error:
-        return [f"\npython tests/fuzz.py plateau {seed}   # {type(error).__name__}: {error}\n    {keys} {dtype}: {' '.join(log)}"]
+        return [
+            f"\npython tests/fuzz.py plateau {seed}   # {type(error).__name__}: {error}\n    {keys} {dtype}: {' '.join(log)}"
+        ]
     return []
 
 

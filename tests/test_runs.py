@@ -19,10 +19,8 @@ from typing import Any
 import oracle
 import pytest
 import pytorch_lightning as pl
-import torch
-from lightning_helpers import Stream, Tiny, loader, trainer
+from lightning_helpers import Tiny, loader, trainer
 from oracle import Refused, Run
-from torch.utils.data import DataLoader
 
 import lr_configs
 from lr_configs import LRSchedulerCallback, SchedulerConfigError
@@ -63,7 +61,9 @@ def own_keys(rng: random.Random, name: str, groups: int) -> dict[str, Any]:
         return {}
     keys: dict[str, Any] = {
         "none": {},
-        "lambda": {"lr_lambda": rng.choice(["0.95 ** epoch", "1 / (1 + t)", "max(1 - t / T, 0)", "max(1 - t / 40, 0.1)"])},
+        "lambda": {
+            "lr_lambda": rng.choice(["0.95 ** epoch", "1 / (1 + t)", "max(1 - t / T, 0)", "max(1 - t / 40, 0.1)"])
+        },
         "multiplicative": {"lr_lambda": rng.choice(["0.95", "1 - 1 / (2 + t)"])},
         "step": {"step_size": length(rng), "gamma": 0.5},
         "multi_step": {"milestones": milestones(rng), "gamma": 0.5},
@@ -104,7 +104,9 @@ def schedule(rng: random.Random, groups: int, depth: int = 0) -> dict[str, Any]:
         without = rng.choice([len(stages) - 1, rng.randrange(len(stages)), -1])
         for i, stage in enumerate(stages):
             if i != without:
-                stage["length"] = {"%": f"{rng.choice([10, 25, 30])}%", "st": f"{rng.randint(1, 5)}st", "ep": "1ep"}[unit]
+                stage["length"] = {"%": f"{rng.choice([10, 25, 30])}%", "st": f"{rng.randint(1, 5)}st", "ep": "1ep"}[
+                    unit
+                ]
         if without == -1:
             stages[-1].setdefault("length", "30%")
             for stage in stages[:-1]:
