@@ -31,6 +31,7 @@ import torch
 def kinds(worker: Callable[[], test_kills.Worker]) -> dict[str, Callable[[int], list[str]]]:
     return {
         "runs": test_runs.check,
+        "plans": test_run_facts.check_plan,
         "metrics": test_run_facts.check_metrics,
         "histories": test_histories.check,
         "together": test_histories.check_together,
@@ -44,6 +45,7 @@ def kinds(worker: Callable[[], test_kills.Worker]) -> dict[str, Callable[[int], 
 #: cases in a row of one kind, so that each kind gets its share of the time
 ROUND = {
     "runs": 30,
+    "plans": 1000,
     "metrics": 10,
     "histories": 1000,
     "together": 400,

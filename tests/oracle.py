@@ -257,7 +257,7 @@ class Resolver:
         self.frequency = int(self.node["frequency"])
         self.bare_is_epochs = self.node["interval"] == "auto" and self.interval == "step" and not by_step(node)
         intervals = Fraction(span.updates) if self.interval == "step" else span.epochs
-        if intervals < self.frequency:
+        if intervals < self.frequency and self.frequency > 1:
             raise Refused(f"frequency {self.frequency} is longer than the run")
         self.end = intervals / self.frequency
         self.total = math.ceil(self.end)
@@ -266,8 +266,6 @@ class Resolver:
         """Scheduler steps of a length that begins at step `start`, not rounded, and whether it is a share."""
         amount, unit = parse(length)
         if unit == "%":
-            if self.interval == "epoch" and self.span.epochs.denominator != 1:
-                raise Refused(f"{length} of a run that is no whole number of epochs")
             return amount * whole / 100, True
         if unit == "" and self.bare_is_epochs:
             unit = "ep"
@@ -310,6 +308,7 @@ class Resolver:
                     raise Refused(f"milestones {value} do not rise here")
             elif value is not None:
                 node[key] = self.steps(value, start, rest)
+        hold = None if hold is None else rest
         made = Plan(node, warmup, self.interval, self.frequency, whole, self.end, hold)
         if node["name"] == "chained":
             made.stages = [(0, self.plan(stage, start, rest)) for stage in stages_of(node)]
@@ -333,24 +332,20 @@ class Resolver:
                 shares.append(True)
                 continue
             exact, share = self.exact(stage["length"], start + begin, whole)
-            self.rounded(exact, share, f"length {stage['length']}")
-            lengths.append(exact)
+            steps = self.rounded(exact, share, f"length {stage['length']}")
+            lengths.append(exact if self.interval == "step" else Fraction(steps))
             shares.append(share)
             begin = half_up(sum((x for x in lengths if x > 0), Fraction(0)))
         if open_ones:
-            left = whole - sum(x for x in lengths if x > 0)
-            if left <= 0:
+            taken = [max(x, Fraction(1)) if share else x for x, share in zip(lengths, shares, strict=True)]
+            left = whole - sum(x for i, x in enumerate(taken) if i not in open_ones)
+            if left <= 0 or (half_up(left) == 0 and not all(shares)):
                 raise Refused("nothing is left for the stage without a length")
-            lengths[open_ones[0]] = left
+        ends = self.ends(lengths, shares, open_ones[0] if open_ones else len(stages), whole)
         found: list[tuple[int, Plan]] = []
-        position, begin = Fraction(0), 0
-        for i, (stage, exact) in enumerate(zip(stages, lengths, strict=True)):
-            position += exact
+        begin = 0
+        for i, (stage, end) in enumerate(zip(stages, ends, strict=True)):
             later = len(stages) - i - 1
-            end = self.rounded(position, True, f"the end of stage {i}")
-            if end > whole:
-                raise Refused(f"the stages up to {i} take {end} of {whole}")
-            end = min(max(end, begin + 1), whole - later)
             last = later == 0
             hold = end - begin if last and stage.get("length") is not None and end < whole else None
             if stage["name"] == "reduce_on_plateau":
@@ -358,6 +353,27 @@ class Resolver:
             found.append((begin, self.plan(stage, start + begin, end - begin, hold)))
             begin = end
         return found
+
+    @staticmethod
+    def ends(lengths: list[Fraction], shares: list[bool], open_one: int, whole: int) -> list[int]:
+        """Where stages end: counted from the front up to the one of open length, and from the back behind it."""
+        n = len(lengths)
+        ends = [0] * n
+        later = whole
+        for i in range(n - 1, open_one - 1, -1):
+            position = whole - sum(lengths[i + 1 :], Fraction(0))
+            ends[i] = whole if i == n - 1 else min(half_up(position), later - 1)
+            if i < n - 1 and half_up(position) > ends[i] and not shares[i + 1]:
+                raise Refused(f"no step is left for stage {i + 1}")
+            later = ends[i]
+        begin, position = 0, Fraction(0)
+        for i in range(min(open_one, n)):
+            position += lengths[i]
+            room = whole - (n - i - 1)
+            if position > whole or (half_up(position) > room or half_up(position) <= begin) and not shares[i]:
+                raise Refused(f"the stages up to {i} take {position} of {whole}")
+            begin = ends[i] = min(max(half_up(position), begin + 1), room)
+        return [max(end, i + 1) for i, end in enumerate(ends)]
 
 
 def resolve(node: dict[str, Any], run: Run, done: int = 0) -> Plan:
@@ -530,3 +546,12 @@ def resume(
         return dataclasses.replace(new, last=old.position(old.run.updates - 1))
     slope = (end - start) / (true_run.updates - done)
     return dataclasses.replace(new, warped=(start, done, slope), seam=(done, old.position(done)), last=None)
+
+
+def foreign(node: dict[str, Any], run: Run, bases: tuple[float, ...], policy: str, done: int) -> Track:
+    """What goes on from a checkpoint that was written without the package: a schedule placed where the run is."""
+    if policy == "strict":
+        raise Refused("nothing is known of the schedule before")
+    if policy == "restart":
+        return Track(resolve(node, run, done), bases, run, asked(node, run, bases), origin=done)
+    return begin(node, run, bases)

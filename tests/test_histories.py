@@ -71,7 +71,20 @@ def draw_kind(rng: random.Random, groups: int) -> Kind:
     gamma = rng.choice([0.5, 0.9, 1.1])
     eta = rng.choice([0.0, 0.0, 0.002])
     cls = rng.choice(
-        ["StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "LambdaLR", "MultiplicativeLR", "CyclicLR", "OneCycleLR"]
+        [
+            "StepLR",
+            "MultiStepLR",
+            "ConstantLR",
+            "LinearLR",
+            "ExponentialLR",
+            "PolynomialLR",
+            "CosineAnnealingLR",
+            "CosineAnnealingWarmRestarts",
+            "LambdaLR",
+            "MultiplicativeLR",
+            "CyclicLR",
+            "OneCycleLR",
+        ]
     )
     if cls == "StepLR":
         return Kind(cls, {"step_size": n, "gamma": gamma}, "step", {"step_size": n, "gamma": gamma})

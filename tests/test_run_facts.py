@@ -14,10 +14,10 @@ import pytorch_lightning as pl
 import torch
 from lightning_helpers import Stream, Tiny, loader, trainer
 from oracle import Run
-from test_runs import POLICIES, Case, Module, Save, Watch, quiet
+from test_runs import POLICIES, Case, Module, Save, Watch, a_run, expected, quiet, schedule
 from torch.utils.data import DataLoader
 
-from lr_configs import LRSchedulerCallback, SchedulerConfigError
+from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, curve
 
 # ------------------------------------------------------------------------------------------------ metrics
 
@@ -281,3 +281,35 @@ def test_several_manual_optimizers(max_steps: int, critic_steps: int) -> None:
             oracle.rate(oracle.resolve(node, Run(5, 1, None, length)), oracle.Fraction(u), 0.1) for u in range(length)
         ]
         assert seen[i][:length] == pytest.approx(wanted, rel=1e-12, abs=1e-16)
+
+
+# ------------------------------------------------------------------------------------------------ curves
+
+
+def check_plan(seed: int) -> list[str]:
+    """No run at all: `curve` for a schedule and a horizon, every scheduler step of it."""
+    rng = random.Random(seed)
+    groups = rng.choice([1, 1, 2])
+    run, node = a_run(rng), schedule(rng, groups)
+    line = f"\npython tests/fuzz.py plans {seed}   # "
+    horizon = Horizon(steps_per_epoch=[run.updates_in(epoch) for epoch in range(20)], steps=run.updates)
+    track = expected(lambda: oracle.begin(node, run, (0.1,)))
+    try:
+        plan = oracle.resolve(node, run) if track else None
+        rows = [curve(node, 0.1 / (group + 1), horizon, group=group) for group in range(groups)]
+    except SchedulerConfigError as error:
+        return [f"{line}refused, but has an answer: {error}\n    {node} {run}"] if track else []
+    except Exception as error:
+        return [f"{line}{type(error).__name__}: {error}\n    {node} {run}"]
+    if plan is None:
+        return [f"{line}accepted, but should be refused: {rows[0].tolist()}\n    {node} {run}"]
+    for group, row in enumerate(rows):
+        due = [oracle.rate(plan, oracle.Fraction(t), 0.1 / (group + 1), group) for t in range(plan.total)]
+        if row.tolist() != pytest.approx(due, rel=1e-12, abs=2e-16):
+            return [f"{line}group {group}: {row.round(6).tolist()}, not {[round(x, 6) for x in due]}\n    {node} {run}"]
+    return []
+
+
+def test_curves() -> None:
+    problems = [line for seed in range(3000) for line in check_plan(seed)]
+    assert not problems, f"{len(problems)} curves" + "".join(problems[:10])

@@ -101,7 +101,9 @@ def schedule(rng: random.Random, groups: int, depth: int = 0) -> dict[str, Any]:
     if name == "sequential":
         stages = [schedule(rng, groups, depth + 1) for _ in range(rng.randint(1, 3))]
         unit = rng.choice(["%", "%", "st", "ep"])
-        without = rng.choice([len(stages) - 1, rng.randrange(len(stages)), -1])
+        # what an epoch in front of a stage of open length is depends on that length, where epochs differ
+        anywhere = len(stages) - 1 if unit == "ep" else rng.randrange(len(stages))
+        without = rng.choice([len(stages) - 1, anywhere, -1])
         for i, stage in enumerate(stages):
             if i != without:
                 stage["length"] = {"%": f"{rng.choice([10, 25, 30])}%", "st": f"{rng.randint(1, 5)}st", "ep": "1ep"}[
@@ -377,7 +379,22 @@ def check(seed: int, ways: tuple[str, ...] = ("callback", "callback", "helper", 
         for (update, moment), path in save.items():
             for _ in range(3):
                 problems += go_on(rng, seed, case, track, path, update, moment, 0)
+            if rng.random() < 0.2:
+                problems += from_elsewhere(rng, seed, case, update, moment, path)
     return problems
+
+
+def from_elsewhere(rng: random.Random, seed: int, case: Case, update: int, moment: str, path: Path) -> list[str]:
+    """The same, but from a checkpoint that the package has not written."""
+    path = path.with_name(f"foreign-{path.name}")
+    run_it(replace(case, way="bare", edits={}), None, {(update, moment): path})
+    new = replace(case, start=update, edits={}, policy=rng.choice(POLICIES))
+    if new.run.updates <= update:
+        return []
+    later = expected(lambda: oracle.foreign(new.node, new.run, new.bases, new.policy, update))
+    problem = compare(new, later, path, None)
+    step = f"{new.policy} from update {update} ({moment}) of a run without the package"
+    return [describe(seed, step, problem, new)] if problem else []
 
 
 def go_on(
@@ -385,6 +402,8 @@ def go_on(
 ) -> list[str]:
     """Resume a case, changed or not; and resume what has gone on so once more."""
     new = replace(change(rng, case), start=update)
+    if moment in ("epoch", "end") and isinstance(new.run.accumulate, int) and rng.random() < 0.1:
+        new.run = replace(new.run, accumulate=rng.choice([1, 2, 3]))
     if new.run.updates <= update or track.doubtful:
         return []
     later = expected(lambda: oracle.resume(track, new.node, new.run, new.bases, new.policy, update, case.edits))
