@@ -370,7 +370,7 @@ class Resolver:
         for i in range(min(open_one, n)):
             position += lengths[i]
             room = whole - (n - i - 1)
-            if position > whole or (half_up(position) > room or half_up(position) <= begin) and not shares[i]:
+            if position > whole or ((half_up(position) > room or half_up(position) <= begin) and not shares[i]):
                 raise Refused(f"the stages up to {i} take {position} of {whole}")
             begin = ends[i] = min(max(half_up(position), begin + 1), room)
         return [max(end, i + 1) for i, end in enumerate(ends)]
