@@ -533,10 +533,11 @@ def resume(
             resolve(node, true_run, done), bases, true_run, wanted, origin=done, edits=later, doubtful=open_question
         )
     if policy == "strict":
-        plain = old.warped is None and old.last is None
+        plain = old.warped is None
         if wanted[0] != old.plan.function() or bases != old.bases or not plain:
             raise Refused("this run's schedule is another one")
-        open_question = "strict after a restart" if old.origin else open_question
+        if old.origin or old.last is not None:
+            open_question = "strict after a restart, or after a hold that may not have begun"
         return dataclasses.replace(new, plan=resolve(node, true_run, old.origin), doubtful=open_question)
     if policy == "keep":
         return dataclasses.replace(new, last=old.position(old.run.updates - 1))

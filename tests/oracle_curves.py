@@ -72,7 +72,9 @@ def factor(plan: Any, t: Fraction) -> float:
         length = p.get("T")
         if name == "lambda":
             return float(function(x, length))
-        return math.prod(function(i, length) for i in range(1, int(t) + 1))
+        whole, part = int(t), x - int(t)
+        done = math.prod(function(i, length) for i in range(1, whole + 1))
+        return float(done * function(whole + 1, length) ** part if part else done)
     if name == "step":
         return float(p["gamma"] ** (t // p["step_size"]))
     if name == "multi_step":
