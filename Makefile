@@ -29,6 +29,10 @@ upstream: $(VENV)/.dev
 mutants: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.mutants $(MUTANTS)
 
+# Random runs, histories, damage and kills from a fresh seed, against the oracle of tests/oracle.py.
+fuzz: $(VENV)/.dev
+	$(BIN)/python tests/fuzz.py --seconds $(or $(SECONDS_OF_FUZZ),600)
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -1,0 +1,558 @@
+"""What the rate of every update should be, said a second time: slow, plain, and without a line of the package.
+
+Three parts: how long a run is (`Run`), what a schedule is in that run (`resolve`, `rate`), and where on its curve a
+schedule stands at each update, also after a resume (`Track`). Numbers are exact fractions up to the last formula.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import re
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from oracle_curves import FORMULAS, momentum, own, rate
+
+__all__ = ["FORMULAS", "momentum", "own", "rate"]  # with everything below
+
+
+class Refused(Exception):
+    """The package has to refuse this with a SchedulerConfigError."""
+
+
+# ------------------------------------------------------------------------------------------------ the run
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as a trainer is told it: batches per epoch, batches per update (per epoch: {first epoch: batches}), limits."""
+
+    batches: int = 5
+    accumulate: Any = 1
+    epochs: int | None = 3
+    max_steps: int | None = None
+    before: tuple[int, ...] = ()  # updates of the epochs that an earlier run has made, where they differ
+
+    def after(self, old: Run, done: int) -> Run:
+        """This run, going on from the checkpoint that `old` wrote after `done` updates."""
+        made = tuple(old.updates_in(epoch) for epoch in range(old.epoch_of(done)))
+        same = all(self.updates_in(epoch) == updates for epoch, updates in enumerate(made))
+        return self if same else dataclasses.replace(self, before=made)
+
+    def updates_in(self, epoch: int) -> int:
+        """Optimizer updates that a whole epoch has; the rest of an accumulation is an update too."""
+        if epoch < len(self.before):
+            return self.before[epoch]
+        accumulate = self.accumulate
+        if isinstance(accumulate, dict):
+            known = [first for first in accumulate if first <= epoch]
+            accumulate = accumulate[max(known)] if known else 1
+        return -(-self.batches // accumulate)
+
+    def updates_at(self, epochs: Fraction) -> Fraction:
+        """Updates made when so many epochs have passed."""
+        done, epoch = Fraction(0), 0
+        while epochs >= 1:
+            done, epochs, epoch = done + self.updates_in(epoch), epochs - 1, epoch + 1
+        return done + epochs * self.updates_in(epoch)
+
+    def epochs_at(self, updates: Fraction) -> Fraction:
+        """Epochs that have passed after so many updates."""
+        epoch = 0
+        while updates >= self.updates_in(epoch):
+            updates, epoch = updates - self.updates_in(epoch), epoch + 1
+        return epoch + Fraction(updates) / self.updates_in(epoch)
+
+    @property
+    def updates(self) -> int:
+        """Updates of the whole run."""
+        limits = [] if self.epochs is None else [int(self.updates_at(Fraction(self.epochs)))]
+        return min([*limits, *([] if self.max_steps is None else [self.max_steps])])
+
+    def epoch_of(self, update: int) -> int:
+        """The epoch that makes the update (both from 0)."""
+        return int(self.epochs_at(Fraction(update)))
+
+    def trace(self, start: int = 0) -> list[int]:
+        """The epoch of every update from `start` on."""
+        return [self.epoch_of(update) for update in range(start, self.updates)]
+
+
+@dataclass(frozen=True)
+class Span:
+    """What is left of a run after `done` updates: the whole of it at first, less for a restart."""
+
+    run: Run
+    done: int = 0
+
+    @property
+    def updates(self) -> int:
+        return self.run.updates - self.done
+
+    @property
+    def first_epoch(self) -> int:
+        return self.run.epoch_of(self.done)
+
+    @property
+    def epochs(self) -> Fraction:
+        """Epochs; the one in progress counts whole."""
+        return self.run.epochs_at(Fraction(self.run.updates)) - self.first_epoch
+
+    def updates_at(self, epochs: Fraction) -> Fraction:
+        """Updates from the beginning of the span: a first epoch of which a part is over has only the rest of it."""
+        first = self.run.updates_at(Fraction(self.first_epoch + 1)) - self.done
+        if epochs < 1:
+            return epochs * first
+        return (
+            first + self.run.updates_at(epochs + self.first_epoch) - self.run.updates_at(Fraction(self.first_epoch + 1))
+        )
+
+    def epochs_at(self, updates: Fraction) -> Fraction:
+        first = self.run.updates_at(Fraction(self.first_epoch + 1)) - self.done
+        if updates < first:
+            return Fraction(updates) / first
+        return self.run.epochs_at(self.done + updates) - self.first_epoch
+
+
+# ------------------------------------------------------------------------------------------------ lengths
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "lambda": {"lr_lambda": "0.95 ** epoch"},
+    "multiplicative": {"lr_lambda": "0.95"},
+    "step": {"step_size": "40%", "gamma": 0.1},
+    "multi_step": {"milestones": ["60%", "80%"], "gamma": 0.1},
+    "constant": {"factor": 1 / 3, "total_iters": 5},
+    "linear": {"start_factor": 1 / 3, "end_factor": 1.0, "total_iters": 5},
+    "exponential": {"gamma": 0.95},
+    "polynomial": {"total_iters": 5, "power": 1.0},
+    "cosine": {"T_max": "100%", "eta_min": 0.0},
+    "cosine_warm_restarts": {"T_0": "10%", "T_mult": 1, "eta_min": 0.0},
+    "cyclic": {
+        "base_lr": None,
+        "max_lr": None,
+        "step_size_up": 2000,
+        "step_size_down": None,
+        "mode": "triangular",
+        "gamma": 1.0,
+        "cycle_momentum": True,
+        "base_momentum": 0.8,
+        "max_momentum": 0.9,
+    },
+    "one_cycle": {
+        "max_lr": None,
+        "total_steps": "100%",
+        "pct_start": 0.3,
+        "anneal_strategy": "cos",
+        "cycle_momentum": True,
+        "base_momentum": 0.85,
+        "max_momentum": 0.95,
+        "div_factor": 25.0,
+        "final_div_factor": 1e4,
+        "three_phase": False,
+    },
+    "reduce_on_plateau": {
+        "mode": "min",
+        "factor": 0.1,
+        "patience": 10,
+        "threshold": 1e-4,
+        "threshold_mode": "rel",
+        "cooldown": 0,
+        "min_lr": 0.0,
+        "eps": 1e-8,
+    },
+    "sequential": {"stages": None},
+    "chained": {"stages": None},
+}
+COMMON = {
+    "interval": "auto",
+    "frequency": 1,
+    "monitor": None,
+    "warmup": 0,
+    "warmup_start_factor": 0.01,
+    "warmup_shape": "linear",
+}
+LENGTHS = ("step_size", "milestones", "total_iters", "T_max", "T_0", "step_size_up", "step_size_down", "total_steps")
+BY_STEP = ("cyclic", "one_cycle")
+
+
+def filled(node: dict[str, Any]) -> dict[str, Any]:
+    return {**COMMON, **DEFAULTS[node["name"]], **node}
+
+
+def stages_of(node: dict[str, Any]) -> list[dict[str, Any]]:
+    stages = node.get("stages") or {}
+    return [stage for stage in (stages.values() if isinstance(stages, dict) else stages) if stage is not None]
+
+
+def parse(length: Any) -> tuple[Fraction, str]:
+    """``"2.5%"`` is ``(5/2, "%")``; a plain number has the unit ``""``."""
+    match = re.fullmatch(r"\s*([\d.eE+-]+)\s*(ep|st|%|)\s*", str(length))
+    assert match, length
+    return Fraction(match[1]), match[2]
+
+
+def written(node: dict[str, Any]) -> list[tuple[Fraction, str, bool]]:
+    """Every length that a schedule and its stages write: amount, unit, whether it is a warmup."""
+    node = filled(node)
+    found = [(*parse(node["warmup"]), True)] if node["warmup"] else []
+    for key in (*LENGTHS, "length"):
+        value = node.get(key)
+        found += [(*parse(v), False) for v in (value if isinstance(value, list) else [value]) if v is not None]
+    for stage in stages_of(node):
+        found += written(stage)
+    return found
+
+
+def by_step(node: dict[str, Any]) -> bool:
+    return node["name"] in BY_STEP or any(by_step(stage) for stage in stages_of(node))
+
+
+def interval_of(node: dict[str, Any]) -> str:
+    """What `auto` becomes: a matter of what is written, not of the run's size."""
+    if filled(node)["interval"] != "auto":
+        return str(filled(node)["interval"])
+    for amount, unit, warmup in written(node):
+        if unit in ("st", "%") or (unit == "ep" and (warmup or amount.denominator != 1)):
+            return "step"
+    return "step" if by_step(node) else "epoch"
+
+
+def half_up(x: Fraction) -> int:
+    return math.floor(x + Fraction(1, 2))
+
+
+@dataclass
+class Plan:
+    """A schedule with every length in scheduler steps."""
+
+    node: dict[str, Any]  # filled in, lengths as integers
+    warmup: int
+    interval: str
+    frequency: int
+    total: int
+    end: Fraction  # the run in scheduler steps, exactly
+    hold: int | None = None
+    stages: list[tuple[int, Plan]] = field(default_factory=list)
+
+    def function(self) -> Any:
+        """What two schedules have in common that give the same rate at every step."""
+        node = {k: v for k, v in self.node.items() if k not in ("stages", "interval", "length", "verbose")}
+        if not self.warmup:
+            node = {k: v for k, v in node.items() if not k.startswith("warmup")}
+        stages = [(start, plan.function()) for start, plan in self.stages]
+        return node, self.warmup, self.interval, self.frequency, self.hold, stages
+
+
+class Resolver:
+    """Turns the lengths of one schedule into scheduler steps."""
+
+    def __init__(self, node: dict[str, Any], span: Span) -> None:
+        self.span = span
+        self.node = filled(node)
+        self.interval = interval_of(node)
+        self.frequency = int(self.node["frequency"])
+        self.bare_is_epochs = self.node["interval"] == "auto" and self.interval == "step" and not by_step(node)
+        intervals = Fraction(span.updates) if self.interval == "step" else span.epochs
+        if intervals < self.frequency and self.frequency > 1:
+            raise Refused(f"frequency {self.frequency} is longer than the run")
+        self.end = intervals / self.frequency
+        self.total = math.ceil(self.end)
+
+    def exact(self, length: Any, start: int, whole: int) -> tuple[Fraction, bool]:
+        """Scheduler steps of a length that begins at step `start`, not rounded, and whether it is a share."""
+        amount, unit = parse(length)
+        if unit == "%":
+            return amount * whole / 100, True
+        if unit == "" and self.bare_is_epochs:
+            unit = "ep"
+        begin = Fraction(start * self.frequency)
+        if unit == "ep" and self.interval == "step":
+            amount = self.span.updates_at(self.span.epochs_at(begin) + amount) - begin
+        elif unit == "st" and self.interval == "epoch":
+            amount = self.span.epochs_at(self.span.updates_at(begin) + amount) - begin
+        return amount / (self.frequency if unit else 1), False
+
+    def rounded(self, exact: Fraction, share: bool, what: str) -> int:
+        if share and exact < 1:
+            return 1
+        if self.interval == "epoch" and exact.denominator != 1:
+            raise Refused(f"{what} is no whole number of epochs (or of frequency)")
+        steps = half_up(exact)
+        if steps == 0:
+            raise Refused(f"{what} is less than half a scheduler step")
+        return steps
+
+    def steps(self, length: Any, start: int, whole: int) -> int:
+        return self.rounded(*self.exact(length, start, whole), str(length))
+
+    def plan(self, node: dict[str, Any], start: int, whole: int, hold: int | None = None) -> Plan:
+        node = copy.deepcopy(filled(node))
+        warmup = 0
+        if node["warmup"]:
+            warmup = self.steps(node["warmup"], start, whole)
+            if warmup >= whole and not (whole == 1 and parse(node["warmup"])[1] == "%"):
+                raise Refused("the warmup leaves nothing")
+        start, rest = start + warmup, max(whole - warmup, 1)
+        if "T" in str(node.get("lr_lambda")):
+            node["T"] = rest
+        for key in LENGTHS:
+            value = node.get(key)
+            if isinstance(value, list):
+                node[key] = [self.steps(v, start, rest) for v in value]
+                shares = all(parse(v)[1] == "%" for v in value)
+                if any(b < a or (b == a and not shares) for a, b in zip(node[key], node[key][1:], strict=False)):
+                    raise Refused(f"milestones {value} do not rise here")
+            elif value is not None:
+                node[key] = self.steps(value, start, rest)
+        hold = None if hold is None else rest
+        made = Plan(node, warmup, self.interval, self.frequency, whole, self.end, hold)
+        if node["name"] == "chained":
+            made.stages = [(0, self.plan(stage, start, rest)) for stage in stages_of(node)]
+        elif node["name"] == "sequential":
+            made.stages = self.sequence(stages_of(node), start, rest)
+        return made
+
+    def sequence(self, stages: list[dict[str, Any]], start: int, whole: int) -> list[tuple[int, Plan]]:
+        """Ends are rounded as positions; one stage may take what the others leave."""
+        if len(stages) > whole:
+            raise Refused("more stages than steps")
+        open_ones = [i for i, stage in enumerate(stages) if stage.get("length") is None]
+        if len(open_ones) > 1:
+            raise Refused("two stages without a length")
+        lengths: list[Fraction] = []
+        shares: list[bool] = []
+        begin = 0
+        for stage in stages:
+            if stage.get("length") is None:
+                lengths.append(Fraction(-1))
+                shares.append(True)
+                continue
+            exact, share = self.exact(stage["length"], start + begin, whole)
+            steps = self.rounded(exact, share, f"length {stage['length']}")
+            lengths.append(exact if self.interval == "step" else Fraction(steps))
+            shares.append(share)
+            begin = half_up(sum((x for x in lengths if x > 0), Fraction(0)))
+        if open_ones:
+            taken = [max(x, Fraction(1)) if share else x for x, share in zip(lengths, shares, strict=True)]
+            left = whole - sum(x for i, x in enumerate(taken) if i not in open_ones)
+            if left <= 0 or (half_up(left) == 0 and not all(shares)):
+                raise Refused("nothing is left for the stage without a length")
+        ends = self.ends(lengths, shares, open_ones[0] if open_ones else len(stages), whole)
+        found: list[tuple[int, Plan]] = []
+        begin = 0
+        for i, (stage, end) in enumerate(zip(stages, ends, strict=True)):
+            later = len(stages) - i - 1
+            last = later == 0
+            hold = end - begin if last and stage.get("length") is not None and end < whole else None
+            if stage["name"] == "reduce_on_plateau":
+                hold = None
+            found.append((begin, self.plan(stage, start + begin, end - begin, hold)))
+            begin = end
+        return found
+
+    @staticmethod
+    def ends(lengths: list[Fraction], shares: list[bool], open_one: int, whole: int) -> list[int]:
+        """Where stages end: counted from the front up to the one of open length, and from the back behind it."""
+        n = len(lengths)
+        ends = [0] * n
+        later = whole
+        for i in range(n - 1, open_one - 1, -1):
+            position = whole - sum(lengths[i + 1 :], Fraction(0))
+            ends[i] = whole if i == n - 1 else min(half_up(position), later - 1)
+            if i < n - 1 and half_up(position) > ends[i] and not shares[i + 1]:
+                raise Refused(f"no step is left for stage {i + 1}")
+            later = ends[i]
+        begin, position = 0, Fraction(0)
+        for i in range(min(open_one, n)):
+            position += lengths[i]
+            room = whole - (n - i - 1)
+            if position > whole or ((half_up(position) > room or half_up(position) <= begin) and not shares[i]):
+                raise Refused(f"the stages up to {i} take {position} of {whole}")
+            begin = ends[i] = min(max(half_up(position), begin + 1), room)
+        return [max(end, i + 1) for i, end in enumerate(ends)]
+
+
+def resolve(node: dict[str, Any], run: Run, done: int = 0) -> Plan:
+    """The plan of a schedule for a run, or for what is left of it after `done` updates."""
+    resolver = Resolver(node, Span(run, done))
+    return resolver.plan(node, 0, resolver.total)
+
+
+# ------------------------------------------------------------------------------------------------ metrics
+
+
+def reductions(node: dict[str, Any], values: list[float], base: float, low: float = 0.0) -> float:
+    """The rate of `reduce_on_plateau` after it has seen `values`, of which it takes every frequency-th."""
+    p = filled(node)
+    sign = 1 if p["mode"] == "min" else -1
+    best, bad, cooling, held = math.inf, 0, 0, base
+    for value in values[p["frequency"] - 1 :: p["frequency"]]:
+        value = sign * value
+        margin = p["threshold"] * (abs(best) if p["threshold_mode"] == "rel" and best < math.inf else 1)
+        if value < best - margin:
+            best, bad = value, 0
+        else:
+            bad += 1
+        if cooling:
+            cooling, bad = cooling - 1, 0
+        if bad > p["patience"]:
+            new = max(held * p["factor"], low)
+            held = new if held - new > p["eps"] else held
+            bad, cooling = 0, p["cooldown"]
+    return held
+
+
+# ------------------------------------------------------------------------------------------------ where it stands
+
+Edits = dict[int, list[float]]  # update before which an edit is made -> the ratio of every group
+
+
+@dataclass(frozen=True)
+class Track:
+    """One schedule through a run and its resumes.
+
+    Attributes:
+        plan: the schedule as it was resolved.
+        bases: rates of the groups.
+        run: the run that it is in.
+        asked: what that run asked for; a run that asks for the same goes on as if nothing had happened.
+        origin: updates made before its clock began.
+        edits: hand edits.
+        warped: of a stretched one ``(position, update, positions per update)`` at the seam.
+        seam: ``(update, position)``: where a stretched one stays until its first step.
+        last: position after which nothing moves.
+        doubtful: why the contract leaves open what happens here, if it does.
+    """
+
+    plan: Plan
+    bases: tuple[float, ...]
+    run: Run
+    asked: Any
+    origin: int = 0
+    edits: Edits = field(default_factory=dict)
+    warped: tuple[Fraction, int, Fraction] | None = None
+    seam: tuple[int, Fraction] | None = None
+    last: Fraction | None = None
+    doubtful: str = ""
+
+    @property
+    def first_epoch(self) -> int:
+        return self.run.epoch_of(self.origin)
+
+    def tick_update(self, update: int) -> int:
+        """Updates done when the schedule last moved, before `update`."""
+        frequency = self.plan.frequency
+        if self.plan.interval == "step":
+            return self.origin + (update - self.origin) // frequency * frequency
+        steps = (self.run.epoch_of(update) - self.first_epoch) // frequency
+        if steps == 0:
+            return self.origin
+        return int(self.run.updates_at(Fraction(self.first_epoch + steps * frequency)))
+
+    def position(self, update: int) -> Fraction:
+        """The step of the schedule that `update` is made with."""
+        by_epoch = self.plan.interval == "epoch"
+        ticks = self.run.epoch_of(update) - self.first_epoch if by_epoch else update - self.origin
+        position = Fraction(ticks // self.plan.frequency)
+        if self.warped is not None:
+            at, seam, slope = self.warped
+            tick = self.tick_update(update)
+            position = at + (tick - seam) * slope
+            if self.seam is not None and tick <= self.seam[0]:
+                position = self.seam[1]
+        return position if self.last is None else min(position, self.last)
+
+    def exact(self, update: int) -> Fraction:
+        """Time on the schedule after so many updates, between its steps too."""
+        if self.warped is not None:
+            at, seam, slope = self.warped
+            return at + (update - seam) * slope
+        done = Fraction(update - self.origin)
+        if self.plan.interval == "epoch":
+            done = Span(self.run, self.origin).epochs_at(done)
+        return done / self.plan.frequency
+
+    def ratio(self, update: int, group: int) -> float:
+        return math.prod(ratios[group] for at, ratios in self.edits.items() if at <= update)
+
+    def rates(self, update: int) -> list[float]:
+        """The rate of every group at an update."""
+        t = self.position(update)
+        return [rate(self.plan, t, base, i) * self.ratio(update, i) for i, base in enumerate(self.bases)]
+
+    def trace(self, start: int = 0) -> list[list[float]]:
+        """The rates of every update from `start` to the end of the run."""
+        return [self.rates(update) for update in range(start, self.run.updates)]
+
+    def momenta(self, start: int = 0) -> list[float | None]:
+        return [momentum(self.plan, self.position(update)) for update in range(start, self.run.updates)]
+
+
+def asked(node: dict[str, Any], run: Run, bases: tuple[float, ...]) -> Any:
+    return resolve(node, run).function(), bases, run.updates, run.epochs_at(Fraction(run.updates))
+
+
+def begin(node: dict[str, Any], run: Run, bases: tuple[float, ...], edits: Edits | None = None) -> Track:
+    """A run from its beginning."""
+    return Track(resolve(node, run), bases, run, asked(node, run, bases), edits=edits or {})
+
+
+def resume(
+    old: Track,
+    node: dict[str, Any],
+    run: Run,
+    bases: tuple[float, ...],
+    policy: str,
+    done: int,
+    edits: Edits | None = None,
+) -> Track:
+    """What goes on from a checkpoint after `done` updates; DESIGN, section 5.
+
+    Raises:
+        Refused: where the policy refuses.
+    """
+    open_question = ""
+    try:
+        wanted = asked(node, run, bases)
+    except Refused:
+        if policy == "strict":
+            raise
+        wanted, open_question = None, "the request does not fit the whole run, and is not needed"
+    later = {at: ratios for at, ratios in (edits or {}).items() if at >= done}
+    true_run = run.after(old.run, done)
+    kept = {at: ratios for at, ratios in old.edits.items() if at < done} | later
+    new = dataclasses.replace(old, asked=wanted, run=true_run, edits=kept, doubtful=open_question)
+    if wanted == old.asked:
+        return new
+    if policy == "restart":
+        return Track(
+            resolve(node, true_run, done), bases, true_run, wanted, origin=done, edits=later, doubtful=open_question
+        )
+    if policy == "strict":
+        plain = old.warped is None
+        if wanted[0] != old.plan.function() or bases != old.bases or not plain:
+            raise Refused("this run's schedule is another one")
+        if old.origin or old.last is not None:
+            open_question = "strict after a restart, or after a hold that may not have begun"
+        return dataclasses.replace(new, plan=resolve(node, true_run, old.origin), doubtful=open_question)
+    if policy == "keep":
+        return dataclasses.replace(new, last=old.position(old.run.updates - 1))
+    assert policy == "stretch", policy
+    start, end = old.exact(done), old.plan.end
+    if start >= end:
+        return dataclasses.replace(new, last=old.position(old.run.updates - 1))
+    slope = (end - start) / (true_run.updates - done)
+    return dataclasses.replace(new, warped=(start, done, slope), seam=(done, old.position(done)), last=None)
+
+
+def foreign(node: dict[str, Any], run: Run, bases: tuple[float, ...], policy: str, done: int) -> Track:
+    """What goes on from a checkpoint that was written without the package: a schedule placed where the run is."""
+    if policy == "strict":
+        raise Refused("nothing is known of the schedule before")
+    if policy == "restart":
+        return Track(resolve(node, run, done), bases, run, asked(node, run, bases), origin=done)
+    return begin(node, run, bases)
