@@ -21,7 +21,7 @@ from lr_configs.horizon import Length
 from lr_configs.warmup import WARMUP_SHAPES
 
 #: keys that a stage leaves to the schedule around it
-_OUTER = ("interval", "frequency", "monitor", "param", "verbose", "last_epoch")
+OUTER = ("interval", "frequency", "monitor", "param", "verbose", "last_epoch")
 
 Check = Callable[[Any, str], Any]
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ else:
 C = TypeVar("C", bound="SchedulerConfig")
 
 
-def _field(default: Any, check: Check | None, **metadata: Any) -> Any:
+def config_field(default: Any, check: Check | None, **metadata: Any) -> Any:
+    """A field with its check, which gets the value and the key and returns the value to keep."""
     metadata = {"check": check, **metadata}
     if isinstance(default, (list, dict)):
         return field(default_factory=lambda: copy_plain(default), metadata=metadata)
@@ -109,7 +110,7 @@ def number(
         below is not None,
         integer,
     )
-    return _field(default, _optional(check) if optional else check)
+    return config_field(default, _optional(check) if optional else check)
 
 
 def per_group(
@@ -147,21 +148,22 @@ def per_group(
             return [one(v, f"{key}.{i}") for i, v in enumerate(value)]
         return one(value, key)
 
-    return _field(default, check, per_group=True)
+    return config_field(default, check, per_group=True)
 
 
 def _optional(check: Check) -> Check:
     return lambda value, key: None if value is None else check(value, key)
 
 
-def _length_check(value: Any, key: str) -> Any:
+def check_length(value: Any, key: str) -> Any:
+    """A positive length as it is kept: an integer, or text with a unit."""
     length = Length.parse(value, key)
     return int(length.amount) if not length.unit else str(value)
 
 
 def length(default: Any, *, optional: bool = False) -> Any:
     """A positive length; see :mod:`lr_configs.horizon`."""
-    return _field(default, _optional(_length_check) if optional else _length_check, length=True)
+    return config_field(default, _optional(check_length) if optional else check_length, length=True)
 
 
 def lengths(default: Any) -> Any:
@@ -170,14 +172,14 @@ def lengths(default: Any) -> Any:
     def check(value: Any, key: str) -> Any:
         if not isinstance(value, (list, tuple)) or not value:
             raise SchedulerConfigError(key, value, "this is a list of lengths", "Write [30, 60] or [50%, 75%]")
-        checked = [_length_check(v, f"{key}.{i}") for i, v in enumerate(value)]
+        checked = [check_length(v, f"{key}.{i}") for i, v in enumerate(value)]
         parsed = [Length.parse(v, key) for v in checked]
         for before, after in itertools.pairwise(parsed):
             if before.unit == after.unit and before.amount >= after.amount:
                 raise SchedulerConfigError(key, value, "milestones rise strictly", "Sort them, each only once")
         return checked
 
-    return _field(default, check, length=True)
+    return config_field(default, check, length=True)
 
 
 def choice(default: Any, *options: str, hints: Mapping[str, str] | None = None) -> Any:
@@ -192,7 +194,7 @@ def choice(default: Any, *options: str, hints: Mapping[str, str] | None = None) 
             key, value, f"this is one of {', '.join(options)}", hint.strip() or f"Write {options[0]}"
         )
 
-    return _field(default, check)
+    return config_field(default, check)
 
 
 def flag(default: bool) -> Any:
@@ -203,7 +205,7 @@ def flag(default: bool) -> Any:
             raise SchedulerConfigError(key, value, "this is true or false", "Write true or false")
         return value
 
-    return _field(default, check)
+    return config_field(default, check)
 
 
 def formula(default: Any, variables: tuple[str, ...] = ("t", "epoch"), *, optional: bool = False) -> Any:
@@ -227,7 +229,7 @@ def formula(default: Any, variables: tuple[str, ...] = ("t", "epoch"), *, option
             return [one(v, f"{key}.{i}") for i, v in enumerate(value)]
         return one(value, key)
 
-    return _field(default, check, formula=variables)
+    return config_field(default, check, formula=variables)
 
 
 def _text(value: Any, key: str) -> Any:
@@ -303,15 +305,15 @@ class SchedulerConfig:
     #: name of the class in :mod:`lr_configs.schedulers` that is built, torch's own where torch has it
     torch_name = ""
 
-    _target_: str = _field("lr_configs.scheduler", _fixed)
-    name: str = _field("", _fixed)
+    _target_: str = config_field("lr_configs.scheduler", _fixed)
+    name: str = config_field("", _fixed)
     interval: str = choice("auto", "auto", "epoch", "step", hints=_INTERVAL_HINTS)
     frequency: int = number(1, 1, integer=True)
-    monitor: Optional[str] = _field(None, _text)  # noqa: UP045 - OmegaConf on Python 3.10 reads Optional only
-    warmup: Any = _field(0, _zero_length, length=True)
+    monitor: Optional[str] = config_field(None, _text)  # noqa: UP045 - OmegaConf on Python 3.10 reads Optional only
+    warmup: Any = config_field(0, _zero_length, length=True)
     warmup_start_factor: float = number(0.01, 0, 1)
     warmup_shape: str = choice("linear", *WARMUP_SHAPES)
-    param: str = _field("lr", _param)
+    param: str = config_field("lr", _param)
     verbose: bool = flag(False)
     last_epoch: int = number(-1, -1, integer=True)
 
@@ -336,9 +338,9 @@ class SchedulerConfig:
 
     def __call__(self, optimizer: Any, horizon: Any = None) -> Any:
         """Build the schedule on `optimizer`; see :func:`lr_configs.build`."""
-        from lr_configs.builder import build
+        import lr_configs  # which builds is no affair of a config's module
 
-        return build(self, optimizer, horizon)
+        return lr_configs.build(self, optimizer, horizon)
 
     # -------------------------------------------------------------- what a schedule's file says
 
@@ -418,7 +420,7 @@ class SchedulerConfig:
 
     def stage_dict(self) -> dict[str, Any]:
         """What :meth:`to_dict` has, less the keys that a stage leaves to the schedule around it."""
-        return {k: v for k, v in self.to_dict().items() if k not in _OUTER and k != "_target_"}
+        return {k: v for k, v in self.to_dict().items() if k not in OUTER and k != "_target_"}
 
 
 COMMON = tuple(item.name for item in dataclasses.fields(SchedulerConfig))
@@ -438,86 +440,8 @@ def schedule(name: str, torch_class: str | None = None) -> Callable[[type[C]], t
 
     def decorate(cls: type[C]) -> type[C]:
         cls.__annotations__["name"] = str
-        cls.name = _field(name, _fixed)
+        cls.name = config_field(name, _fixed)
         cls.torch_name = torch_class or cls.__name__.removesuffix("Config")
         return _own_keys_first(data(cls))
 
     return decorate
-
-
-# ---------------------------------------------------------------------------------------- schedules made of schedules
-
-
-def _stages(value: Any, key: str) -> Any:
-    if not isinstance(value, (Mapping, list, tuple)):
-        raise SchedulerConfigError(
-            key, value, "stages are a mapping of named stages, or a list", "Write {warmup: {name: linear, length: 10%}}"
-        )
-    return value
-
-
-def stages(default: Any) -> Any:
-    """Named stages, or a list of them."""
-    return _field(default, _stages)
-
-
-@data
-class StagesConfig(SchedulerConfig):
-    """A schedule that is made of others."""
-
-    stages: Any = stages({})
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        named = isinstance(self.stages, Mapping)
-        items = self.stages.items() if named else enumerate(self.stages)
-        parsed: dict[str, tuple[Any, SchedulerConfig]] = {}
-        for stage_name, stage in items:
-            if stage is not None:  # null takes a stage out of a merged mapping
-                parsed[str(stage_name)] = self._stage(stage, f"stages.{stage_name}")
-        if not parsed:
-            raise SchedulerConfigError("stages", self.stages, "at least one stage", "Write {decay: {name: cosine}}")
-        self._parsed = parsed
-        # Plain data again, checked and filled in, so that equal schedules compare equal.
-        plain = {k: {**({} if size is None else {"length": size}), **c.stage_dict()} for k, (size, c) in parsed.items()}
-        self.stages = plain if named else list(plain.values())
-        order = list(parsed)
-        for stage_name, (size, config) in parsed.items():
-            self.check_stage(f"stages.{stage_name}", stage_name == order[-1], size, config)
-
-    def check_stage(self, key: str, last: bool, size: Any, config: SchedulerConfig) -> None:
-        """Refuse a stage that cannot stand where it stands."""
-        raise NotImplementedError
-
-    def _stage(self, stage: Any, key: str) -> tuple[Any, SchedulerConfig]:
-        from lr_configs.registry import parse
-
-        size = None
-        if isinstance(stage, Mapping):
-            stage = {"param": self.param, **stage}
-            size = stage.pop("length", None)
-            if size is not None:
-                size = _length_check(size, f"{key}.length")
-        try:
-            config = parse(stage)
-        except SchedulerConfigError as error:
-            raise error.within(key) from None
-        defaults = {item.name: item.default for item in dataclasses.fields(SchedulerConfig)}
-        for outer in _OUTER:
-            value = getattr(config, outer)
-            if value not in (defaults[outer], getattr(self, outer)):
-                raise SchedulerConfigError(
-                    f"{key}.{outer}",
-                    value,
-                    "the stages of one schedule share this key",
-                    f"Write it once, as {outer} of the whole schedule",
-                )
-        return size, config
-
-    def children(self) -> Iterator[tuple[str, SchedulerConfig]]:
-        """The stages, with their dotted keys."""
-        return ((f"stages.{name}", config) for name, (_, config) in self._parsed.items())
-
-    def stage_lengths(self) -> Sequence[Any]:
-        """The length of every stage as written, None where there is none."""
-        return [size for size, _ in self._parsed.values()]

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 from lr_configs.config import COMMON, SchedulerConfig
 from lr_configs.errors import SchedulerConfigError, nearest
-from lr_configs.schedules import BUILT_IN
 
 #: what `_target_` of every node says
 TARGET = "lr_configs.scheduler"
 
-_ENTRIES: dict[str, type[SchedulerConfig]] = {
-    str(config.__dataclass_fields__["name"].default): config for config in BUILT_IN
-}
+_ENTRIES: dict[str, type[SchedulerConfig]] = {}
+#: those that are part of the package, found when a schedule is first asked for: they read stages through this module
+_BUILT_IN = "lr_configs.schedules"
+
+
+def _entries() -> dict[str, type[SchedulerConfig]]:
+    if _BUILT_IN not in _LOADED:
+        _LOADED.add(_BUILT_IN)
+        added = dict(_ENTRIES)
+        _ENTRIES.clear()
+        _ENTRIES.update({_name(config): config for config in import_module(_BUILT_IN).BUILT_IN} | added)
+    return _ENTRIES
+
+
+_LOADED: set[str] = set()
+
+
+def _name(config: type[SchedulerConfig]) -> str:
+    return str(config.__dataclass_fields__["name"].default)
 
 
 def add(config: type[SchedulerConfig]) -> None:
@@ -24,24 +41,22 @@ def add(config: type[SchedulerConfig]) -> None:
     Raises:
         SchedulerConfigError: where there is one of this name already.
     """
-    name = str(config.__dataclass_fields__["name"].default)
-    if name in _ENTRIES and _ENTRIES[name] is not config:
-        raise SchedulerConfigError(
-            "name", name, f"{_ENTRIES[name].__name__} has this name already", "Choose another name"
-        )
-    _ENTRIES[name] = config
+    name, known = _name(config), _entries()
+    if known.get(name, config) is not config:
+        raise SchedulerConfigError("name", name, f"{known[name].__name__} has this name already", "Choose another name")
+    known[name] = config
 
 
 def remove(name: str) -> None:
     """Forget a schedule that was added."""
-    if any(str(config.__dataclass_fields__["name"].default) == name for config in BUILT_IN):
+    if any(_name(config) == name for config in import_module(_BUILT_IN).BUILT_IN):
         raise SchedulerConfigError("name", name, "a schedule of lr_configs stays", "Remove only what was added")
-    del _ENTRIES[name]
+    del _entries()[name]
 
 
 def by_torch_name(name: str) -> type[SchedulerConfig] | None:
     """The config class whose scheduler class has this name."""
-    return next((one for one in _ENTRIES.values() if one.torch_name == name), None)
+    return next((one for one in _entries().values() if one.torch_name == name), None)
 
 
 def available() -> list[str]:
@@ -50,7 +65,7 @@ def available() -> list[str]:
     >>> "cosine_warm_restarts" in available()
     True
     """
-    return list(_ENTRIES)
+    return list(_entries())
 
 
 def entry(name: Any) -> type[SchedulerConfig]:
@@ -65,13 +80,13 @@ def entry(name: Any) -> type[SchedulerConfig]:
     Traceback (most recent call last):
     lr_configs.errors.SchedulerConfigError: name='cosin': there is no such schedule. did you mean 'cosine'? ...
     """
-    found = _ENTRIES.get(name) or by_torch_name(name) if isinstance(name, str) else None
+    found = _entries().get(name) or by_torch_name(name) if isinstance(name, str) else None
     if found is None:
         raise SchedulerConfigError(
             "name",
             name,
             "there is no such schedule",
-            f"{nearest(name, _ENTRIES) if isinstance(name, str) else ''}Known: {', '.join(_ENTRIES)}",
+            f"{nearest(name, _entries()) if isinstance(name, str) else ''}Known: {', '.join(_entries())}",
         )
     return found
 
@@ -103,7 +118,7 @@ def parse(node: Any) -> SchedulerConfig:
 
     Args:
         node: a composed node, a dict, a config object, or the name of a schedule; a node of a torch class (its
-            `_target_`) is understood as the schedule of that class.
+            `_target_`), or a partial call of one, is understood as the schedule of that class.
 
     Raises:
         SchedulerConfigError: naming key, value, rule and remedy.
@@ -121,22 +136,33 @@ def parse(node: Any) -> SchedulerConfig:
         node = node.to_dict()
     elif isinstance(node, str):
         node = {"name": node}
+    elif isinstance(node, partial):
+        node = _of_partial(node)
     node = plain(node)
     if not isinstance(node, dict):
         raise SchedulerConfigError(
             "scheduler",
             node,
             "a schedule is a config node, a dict with a name, a config object or a name",
-            f"Known names: {', '.join(_ENTRIES)}",
+            f"Known names: {', '.join(_entries())}",
         )
     node = _understood(node)
     if "name" not in node:
-        raise SchedulerConfigError("name", None, "a schedule needs a name", f"Known: {', '.join(_ENTRIES)}")
+        raise SchedulerConfigError("name", None, "a schedule needs a name", f"Known: {', '.join(_entries())}")
     found = entry(node.pop("name"))
     for key, value in node.items():
         if key not in found.__dataclass_fields__:
             raise _unknown_key(found, str(key), value)
     return found(**node)
+
+
+def _of_partial(call: partial[Any]) -> dict[str, Any]:
+    """What Hydra makes of a node with ``_partial_: true``: a class of torch, with its arguments by name."""
+    if call.args:
+        raise SchedulerConfigError(
+            "scheduler", call, "the arguments of a schedule have names", "Write step_size=30 instead of 30"
+        )
+    return {"_target_": f"{call.func.__module__}.{getattr(call.func, '__qualname__', '?')}", **call.keywords}
 
 
 def _understood(node: Mapping[Any, Any]) -> dict[str, Any]:
@@ -147,13 +173,13 @@ def _understood(node: Mapping[Any, Any]) -> dict[str, Any]:
         return node
     path, _, cls = str(target).rpartition(".")
     theirs = path in ("torch.optim.lr_scheduler", "lr_configs.schedulers")
-    known = next((name for name, one in _ENTRIES.items() if theirs and one.torch_name == cls), None)
+    known = next((name for name, one in _entries().items() if theirs and one.torch_name == cls), None)
     if known is None:
         raise SchedulerConfigError(
             "_target_",
             target,
             "a schedule is built by its name, and nothing else is called",
-            f"Write _target_: {TARGET} (or leave it out) and name: one of {', '.join(_ENTRIES)}",
+            f"Write _target_: {TARGET} (or leave it out) and name: one of {', '.join(_entries())}",
         )
     for key in ("_partial_", "_convert_", "_recursive_"):
         node.pop(key, None)
@@ -161,10 +187,10 @@ def _understood(node: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _unknown_key(found: type[SchedulerConfig], key: str, value: Any) -> SchedulerConfigError:
-    name = str(found.__dataclass_fields__["name"].default)
+    name = _name(found)
     fields = [item.name for item in dataclasses.fields(found)]
     own = [k for k in found.__dataclass_fields__ if k not in COMMON]
-    others = [other for other, config in _ENTRIES.items() if key in config.__dataclass_fields__]
+    others = [other for other, config in _entries().items() if key in config.__dataclass_fields__]
     elsewhere = f"{', '.join(others)} {'has' if len(others) == 1 else 'have'} it. " if others else ""
     return SchedulerConfigError(
         key,

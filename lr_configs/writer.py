@@ -30,6 +30,7 @@ class Writer:
         late: groups that have joined since the last write, and keep the rate they brought until the next one.
         position: the step whose rates were written last.
         off_curve: whether :meth:`put` wrote last.
+        alone: whether a step of the scheduler is no more than a move: nobody is asked, and nothing is said.
     """
 
     def __init__(self, optimizer: Any, curve: Curve) -> None:
@@ -38,6 +39,7 @@ class Writer:
         self.late: tuple[int, ...] = ()
         self.position: float = 0
         self.off_curve = False
+        self.alone = False
         self._weights: Weights = None
         self._ends: Ends | None = None
         self._layout = Layout([], [1.0])

@@ -168,7 +168,11 @@ def test_what_a_function_object_holds_is_restored(module: Any) -> None:
 
 
 @module
-@pytest.mark.parametrize("mode", ["triangular", "triangular2", "exp_range", Halving(0.5)], ids=str)
+@pytest.mark.parametrize(
+    "mode",
+    ["triangular", "triangular2", "exp_range", Halving(0.5)],
+    ids=["triangular", "triangular2", "exp_range", "own"],
+)
 def test_a_cyclic_one_keeps_its_scale_function(module: Any, mode: Any) -> None:
     def cyclic(optimizer: Any, **more: Any) -> Any:
         return module.CyclicLR(optimizer, 0.01, 0.2, step_size_up=3, gamma=0.9, **more)

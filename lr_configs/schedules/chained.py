@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import SchedulerConfig, StagesConfig, schedule, stages
+from lr_configs.config import SchedulerConfig, schedule
 from lr_configs.errors import SchedulerConfigError
+from lr_configs.stages import StagesConfig, stages
 
 
 @schedule("chained")

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from torch import Tensor
 from torch.optim import lr_scheduler
 
@@ -17,6 +16,8 @@ from lr_configs.curve_tree import Curve, Leaf, surround
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.torch_classes import state as states
 from lr_configs.torch_classes.order import check_order
+from lr_configs.torch_classes.proxy import Proxy
+from lr_configs.torch_classes.verbose import announce
 from lr_configs.writer import Writer
 
 if TYPE_CHECKING:
@@ -74,7 +75,6 @@ class CurveScheduler:
     view: Any = None
     gate: Callable[[Any], bool] | None = None
     printer: Callable[[str], None] | None = None
-    _plainly: bool = False  # the next step needs nothing but the curve
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -83,8 +83,8 @@ class CurveScheduler:
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
-        if name in ("gate", "plan"):
-            self.__dict__["_plainly"] = False
+        if name == "gate" and self.writer is not None:
+            self.writer.alone = False
         elif name not in _BOOKKEEPING and "leaf" in self.__dict__:
             self.rebind()
 
@@ -121,15 +121,14 @@ class CurveScheduler:
         self.leaf.rebind()
 
     def _initial_step(self) -> None:
-        self._step_count = 0
-        self._is_initial = self._get_lr_called_within_step = False
         if not self.follows_curve:
             super()._initial_step()  # type: ignore[misc]
             return
-        started_at = self.last_epoch
-        self.last_epoch += 1
-        self._step_count += 1
-        self.begin(started_at)
+        self._step_count = 0
+        self._get_lr_called_within_step = False
+        self._is_initial = True
+        self.step()  # as torch does, where somebody counts the calls
+        self._is_initial = False
 
     def begin(self, started_at: int = -1) -> None:
         """Take over the optimizer's rates and write the first ones.
@@ -150,7 +149,7 @@ class CurveScheduler:
             ]
         writer.write(self.last_epoch)
         if self.verbose:
-            self.announce(held)
+            announce(self, held)
 
     def become_curve(self) -> None:
         """Make the curve; a stage is no more than that."""
@@ -182,16 +181,22 @@ class CurveScheduler:
     def step(self, epoch: Any = None) -> None:
         """Advance by one step, or to step `epoch` (any step, in constant time)."""
         own = self.__dict__
-        if epoch is None and own.get("_plainly"):
+        writer = own.get("writer")
+        if epoch is None and writer is not None and writer.alone:
             own["_step_count"] += 1
             own["last_epoch"] = t = own["last_epoch"] + 1
-            own["writer"].move(t)
+            writer.move(t)
             return
         self._step_fully(epoch)
 
     def _step_fully(self, epoch: Any) -> None:
         if not self.follows_curve:
             super().step(epoch)  # type: ignore[misc]
+            return
+        if self._is_initial:
+            self.last_epoch += 1
+            self._step_count += 1
+            self.begin(self.last_epoch - 1)
             return
         if self.gate is not None and not self.gate(self):
             return
@@ -201,7 +206,8 @@ class CurveScheduler:
         if epoch is not None:
             self.warn_epoch()
         self.go(self.position + 1 if epoch is None else epoch)
-        self.__dict__["_plainly"] = self.gate is None and not self.verbose and self.steps_plainly()
+        if self.writer is not None:
+            self.writer.alone = self.gate is None and not self.verbose and self.steps_plainly()
 
     def steps_plainly(self) -> bool:
         """Whether a step is no more than a move of the writer."""
@@ -233,24 +239,7 @@ class CurveScheduler:
         before = writer.held() if self.verbose else []
         writer.move(t)
         if self.verbose:
-            self.announce(before)
-
-    def announce(self, before: list[float]) -> None:
-        """Print torch's old line for every group whose rate is no longer what it was before."""
-        plan, writer = self.plan, self.writer
-        assert plan is not None
-        assert writer is not None
-        line = "{} {:05d}: adjusting learning rate of group {} to {:.4e}."
-        count = int(self.position) * plan.frequency
-        for i, (old, new) in enumerate(zip(before, writer.held(), strict=False)):
-            if not math.isclose(old, new, rel_tol=1e-12):
-                self._say(line.format(plan.interval.capitalize(), count, i, new))
-
-    def _say(self, line: str) -> None:
-        if self.printer is not None:
-            self.printer(line)
-        elif not _rank():
-            print(line)  # noqa: T201 - what `verbose` is for
+            announce(self, before)
 
     # ---------------------------------------------------------------- what a driver asks
 
@@ -278,7 +267,7 @@ class CurveScheduler:
         if self.writer is not None:
             self.writer.put(rates)
         if self.verbose:
-            self.announce(before)
+            announce(self, before)
 
     def react(self, value: Any) -> None:
         """A new value of the metric: nothing here follows one."""
@@ -303,7 +292,7 @@ class CurveScheduler:
         # Read when it is asked for, not at every step.
         if not self.follows_curve:
             return self.__dict__["_last_lr"]  # type: ignore[no-any-return]
-        if self.is_stage:
+        if self.is_stage and isinstance(self.optimizer, Proxy):
             return self.curve.rates(max(self.position, 0))
         rates = (group["lr"] for group in self.groups)
         return [lr.clone() if isinstance(lr, Tensor) else lr for lr in rates]
@@ -385,12 +374,7 @@ class CurveScheduler:
             self.jump(position)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in ("printer", "gate", "_plainly")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("printer", "gate")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-
-
-def _rank() -> int:
-    distributed = torch.distributed
-    return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0

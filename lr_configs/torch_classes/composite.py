@@ -13,6 +13,7 @@ from lr_configs.schedules import ChainedSchedulerConfig, SequentialLRConfig
 from lr_configs.torch_classes.base import CurveScheduler
 from lr_configs.torch_classes.order import tracks_order
 from lr_configs.torch_classes.plateau import ReduceLROnPlateau
+from lr_configs.torch_classes.verbose import announce
 
 
 class _Composite(CurveScheduler):
@@ -25,8 +26,8 @@ class _Composite(CurveScheduler):
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
-        if name == "gate":
-            self.__dict__["_plainly"] = False
+        if name == "gate" and self.__dict__.get("writer") is not None:
+            self.__dict__["writer"].alone = False
 
     @property
     def _step_count(self) -> int:  # type: ignore[override]
@@ -80,10 +81,11 @@ class _Composite(CurveScheduler):
     def step(self, epoch: Any = None) -> None:
         """Advance by one step; a metric-driven composite takes the metric here, as ``step(metrics)``."""
         own = self.__dict__
-        if epoch is None and own.get("_plainly"):
+        writer = own.get("writer")
+        if epoch is None and writer is not None and writer.alone:
             own["steps_made"] += 1
             own[self.step_key] = t = own[self.step_key] + 1
-            own["writer"].move(t)
+            writer.move(t)
             return
         if epoch is not None and self.metric_driven and not self.foreign:
             super().step()
@@ -134,7 +136,7 @@ class _Composite(CurveScheduler):
             stage.react(value)
         writer.settle()
         if self.verbose:
-            self.announce(before)
+            announce(self, before)
 
     # ---------------------------------------------------------------- states
 
@@ -184,7 +186,7 @@ class _Composite(CurveScheduler):
 
 
 _OURS = frozenset(
-    {"optimizer", "plan", "curve", "writer", "param", "view", "gate", "printer", "_plainly", "steps_made", "own_bases", "offsets",
+    {"optimizer", "plan", "curve", "writer", "param", "view", "gate", "printer", "steps_made", "own_bases", "offsets",
      "chain_step", "foreign", "_schedulers", "_last_lr"}
 )  # fmt: skip
 

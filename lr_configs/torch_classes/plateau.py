@@ -14,6 +14,7 @@ from lr_configs.schedules import ReduceLROnPlateauConfig
 from lr_configs.slots import slots_of
 from lr_configs.torch_classes import state as states
 from lr_configs.torch_classes.base import CurveScheduler
+from lr_configs.torch_classes.verbose import announce
 
 
 class ReduceLROnPlateau(CurveScheduler, lr_scheduler.ReduceLROnPlateau):
@@ -100,7 +101,7 @@ class ReduceLROnPlateau(CurveScheduler, lr_scheduler.ReduceLROnPlateau):
         held = self.writer.held() if self.verbose else []
         self.writer.move(t)
         if self.verbose:
-            self.announce(held)
+            announce(self, held)
 
     def place(self, t: float) -> None:
         """This is a stage, at its own step `t`."""
@@ -118,7 +119,7 @@ class ReduceLROnPlateau(CurveScheduler, lr_scheduler.ReduceLROnPlateau):
         before = self.writer.held() if self.verbose and self.writer is not None else []
         lr_scheduler.ReduceLROnPlateau.step(self, value, epoch)
         if before:
-            self.announce(before)
+            announce(self, before)
 
     def _reduce_lr(self, epoch: Any) -> None:
         groups = self.groups
@@ -205,7 +206,6 @@ _OURS = frozenset(
         "view",
         "gate",
         "printer",
-        "_plainly",
         "own_bases",
         "at_step",
         "_last_lr",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: attributes of ours, which no torch scheduler has
 OURS = frozenset(
-    {"optimizer", "plan", "curve", "leaf", "writer", "param", "view", "gate", "printer", "fraction", "_plainly"}
+    {"optimizer", "plan", "curve", "leaf", "writer", "param", "view", "gate", "printer", "fraction"}
 )  # fmt: skip
 #: entries that differ between two schedulers at the same step of the same schedule
 _VARYING = frozenset(
