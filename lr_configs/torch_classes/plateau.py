@@ -31,9 +31,9 @@ class ReduceLROnPlateau(CurveScheduler, lr_scheduler.ReduceLROnPlateau):
 
     def __init__(self, optimizer: Optimizer, *args: Any, last_epoch: int = -1, **kwargs: Any) -> None:
         super().__init__(optimizer, *args, **kwargs)
-        self.own_bases = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
         self.at_step: float = last_epoch + 1
         if self.plan is not None:
+            self.own_bases = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
             for group in optimizer.param_groups:
                 lr = group["lr"]
                 group.setdefault("initial_lr", lr.clone() if isinstance(lr, Tensor) else lr)
@@ -168,7 +168,8 @@ class ReduceLROnPlateau(CurveScheduler, lr_scheduler.ReduceLROnPlateau):
     def load_extra(self, extra: dict[str, Any]) -> None:
         """The step and the bases."""
         self.at_step = extra.get("t", self.at_step)
-        self.own_bases[:] = [float(base) for base in extra.get("base", self.own_bases)]
+        if self.plan is not None:
+            self.own_bases[:] = [float(base) for base in extra.get("base", self.own_bases)]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load the state of this class or of torch's, and write the rates that belong to it."""
