@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lr_configs.hydra_store import store
     from lr_configs.registry import available
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "Horizon": "horizon",

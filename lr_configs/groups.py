@@ -56,8 +56,8 @@ def spread(
     Raises:
         SchedulerConfigError: for values of groups that are not there.
 
-    >>> spread({"head": "10%"}, [0.1, 0.2], [None, "head"], 0.0, "eta_min")
-    [0.0, 0.02]
+    >>> spread({"head": "25%"}, [0.1, 0.2], [None, "head"], 0.0, "eta_min")
+    [0.0, 0.05]
     """
     values: list[Any]
     if isinstance(value, Mapping):
