@@ -313,6 +313,8 @@ class History:
         value = torch.tensor(rate, dtype=self.dtype) if self.dtype else rate
         group = {"params": [torch.zeros(1, requires_grad=True)], "lr": value}
         slope, low = self.kind.law(self.t, 1.0, i) - self.kind.law(self.t, 0.0, i), self.kind.law(self.t, 0.0, i)
+        if abs(slope) < 1e-9 and low:
+            return  # no base rate takes a curve that touches its floor through another rate
         if self.rng.random() < 0.3:
             group["initial_lr"] = 0.08
             self.bases.append(0.08)

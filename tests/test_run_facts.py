@@ -94,7 +94,7 @@ def check_metrics(seed: int) -> list[str]:
         "mode": rng.choice(["min", "max"]),
         "factor": 0.5,
         "patience": rng.choice([0, 0, 1]),
-        "threshold": rng.choice([1e-4, 0.2]),
+        "threshold": rng.choice([1e-4, 0.15]),
         "threshold_mode": rng.choice(["rel", "abs"]),
         "cooldown": rng.choice([0, 0, 1]),
         "eps": 0.0,
@@ -106,7 +106,7 @@ def check_metrics(seed: int) -> list[str]:
     if kind == "frequency":
         node["frequency"] = 2
     elif kind == "warmup":
-        warm = rng.randint(1, 6)
+        warm = rng.randint(1, min(6, run.updates - 1))
         node |= {"warmup": f"{warm}st", "_warm": warm}
     elif kind == "chained":
         node = {"name": "chained", "stages": {"a": {"name": "cosine", "T_max": "100%"}, "b": node}}
@@ -132,6 +132,8 @@ def check_metrics(seed: int) -> list[str]:
             begins = update if policy == "restart" and new is longer else 0
             if begins and (kind == "warmup" or update % per_epoch):
                 continue
+            if kind == "warmup" and policy == "stretch" and new is longer:
+                continue  # it stretches the warmup
             step = f"{policy} from update {update} ({moment})"
             steps.append((step, replace(metrics, run=new, start=begins), policy, path, None, update))
         for step, case, policy, ckpt, save, start in steps:
