@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Optional, TypeVar
@@ -69,9 +70,14 @@ def _as_number(value: Any, key: str, rule: str) -> Any:
             value = float(value)
         except ValueError:
             raise SchedulerConfigError(key, value, "this is not a number", f"Write {rule}") from None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise SchedulerConfigError(key, value, "this is not a number", f"Write {rule}")
-    return value
+    try:
+        return (
+            int(value) if isinstance(value, numbers.Integral) else float(value)
+        )  # numpy's numbers are plain from here on
+    except OverflowError:
+        raise SchedulerConfigError(key, value, "this number is out of range", f"Write {rule}") from None
 
 
 def _number_check(low: float, high: float, open_low: bool, open_high: bool, integer: bool) -> Check:
@@ -87,7 +93,8 @@ def _number_check(low: float, high: float, open_low: bool, open_high: bool, inte
             inside = False
         if not inside or (integer and number != int(number)):
             raise SchedulerConfigError(key, value, f"this must be {rule}", f"Write {rule}")
-        return int(number) if integer else number
+        # numpy's numbers would end in the checkpoint, which could then not be loaded safely
+        return int(number) if integer or isinstance(number, int) else float(number)
 
     return check
 

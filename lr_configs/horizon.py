@@ -331,7 +331,8 @@ class Clock:
         interval: ``"epoch"`` or ``"step"``, what one scheduler step is made of.
         frequency: how many of them make one scheduler step; the last one of the run may have fewer.
         horizon: the size of the run, or None.
-        plain: what a number without a unit counts: ``""`` scheduler steps, ``"ep"`` epochs.
+        plain: what a number without a unit counts: ``""`` scheduler steps, ``"ep"`` epochs; where an epoch is the
+            interval, as many scheduler steps, of which each has `frequency` epochs.
     """
 
     interval: str
@@ -368,7 +369,8 @@ class Clock:
             span: scheduler steps that 100% stands for, or None.
             back: measure backwards from `start`; epochs may differ in length.
         """
-        unit = length.unit or self.plain
+        self._check_epochs(length, key, written)
+        unit = self._counted(length)
         if unit == "":
             return length.amount
         if unit == "%":
@@ -380,7 +382,6 @@ class Clock:
                     self._unknown_run(),
                 )
             return length.amount * span / 100
-        self._check_epochs(length, key, written)
         if unit == _OWN_UNIT[self.interval]:
             return length.amount / self.frequency
         horizon = self.horizon
@@ -397,7 +398,8 @@ class Clock:
         return sign * convert(sign * length.amount, Fraction(start * self.frequency)) / self.frequency
 
     def _check_epochs(self, length: Length, key: str, written: Any) -> None:
-        if self.plain != "ep" or length.unit == "st" or self.horizon is None or self.horizon.total_epochs is not None:
+        by_epochs = self.plain == "ep" and length.unit in ("", "ep")
+        if not by_epochs or self.horizon is None or self.horizon.total_epochs is not None:
             return
         what = "an 'ep' counts epochs" if length.unit else "a plain number counts epochs here"
         raise SchedulerConfigError(
@@ -491,8 +493,12 @@ class Clock:
         between = self.horizon.epochs_between if unit == "ep" else self.horizon.steps_between
         return amount_text(between(begin, begin + size), UNITS[unit])
 
+    def _counted(self, length: Length) -> str:
+        """The unit that a length counts in; "" for scheduler steps."""
+        return length.unit or ("" if self.interval == "epoch" else self.plain)
+
     def _unit_of(self, length: Length) -> str:
-        unit = length.unit or self.plain
+        unit = self._counted(length)
         if unit == "%" or (not unit and self.frequency == 1):
             return _OWN_UNIT[self.interval]
         return unit

@@ -364,3 +364,34 @@ def test_a_foreign_target_is_refused_by_name(target: Any) -> None:
 def test_words(node: dict[str, Any], words: str) -> None:
     with pytest.raises(SchedulerConfigError, match=words):
         build(node, optimizer(), Horizon(epochs=2, steps_per_epoch=5))
+
+
+def test_a_plain_number_counts_scheduler_steps_whatever_the_frequency() -> None:
+    """As under torch and Lightning; every schedule runs with its defaults."""
+    run = Horizon(epochs=12, steps_per_epoch=5)
+    for interval in ("auto", "epoch"):
+        node = {"name": "step", "step_size": 2, "gamma": 0.5, "frequency": 3, "interval": interval}
+        assert curve(node, 0.1, run).tolist() == [0.1, 0.1, 0.05, 0.05]
+    assert len(curve({"name": "linear", "frequency": 2}, 0.1, run)) == 6
+    assert curve({"name": "step", "step_size": "6ep", "gamma": 0.5, "frequency": 3}, 0.1, run).tolist()[1:3] == [
+        0.1,
+        0.05,
+    ]
+
+
+def test_phases_of_no_length_behind_a_warmup() -> None:
+    node = {"name": "one_cycle", "pct_start": 0.25, "three_phase": True, "anneal_strategy": "linear", "warmup": "2st"}
+    opt, values = optimizer(), curve(node, 0.1, Horizon(steps=6))
+    schedule = build(node, opt, Horizon(steps=6))
+    for value in values:
+        assert rates(opt) == [value]
+        advance(opt, schedule)
+    assert values[2:].tolist() == pytest.approx([0.1, 0.002666800, 0.001333600, 4e-7], rel=1e-6)
+
+
+def test_numbers_of_numpy_are_plain_ones() -> None:
+    opt = optimizer()
+    schedule = build({"name": "polynomial", "total_iters": np.int64(4), "power": np.float64(0.5)}, opt)
+    advance(opt, schedule)
+    assert type(opt.param_groups[0]["lr"]) is float
+    assert rates(opt) == [pytest.approx(0.1 * 0.75**0.5)]

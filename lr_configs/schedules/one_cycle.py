@@ -99,8 +99,8 @@ class OneCycleLRConfig(SchedulerConfig):
 
     @staticmethod
     def breaks(p: Any) -> list[float]:
-        """Just behind the end of each phase, which belongs to it."""
-        return [math.nextafter(end, math.inf) for _, end, _, _ in p.phases]
+        """The first step behind each phase, to which its end belongs."""
+        return [math.floor(end) + 1 for _, end, _, _ in p.phases]
 
     @staticmethod
     def ends(p: Any) -> tuple[list[float], ...]:
