@@ -73,9 +73,8 @@ def _as_number(value: Any, key: str, rule: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise SchedulerConfigError(key, value, "this is not a number", f"Write {rule}")
     try:
-        return (
-            int(value) if isinstance(value, numbers.Integral) else float(value)
-        )  # numpy's numbers are plain from here on
+        # numpy's numbers would end in the checkpoint, which could then not be loaded safely
+        return int(value) if isinstance(value, numbers.Integral) else float(value)
     except OverflowError:
         raise SchedulerConfigError(key, value, "this number is out of range", f"Write {rule}") from None
 
@@ -93,8 +92,7 @@ def _number_check(low: float, high: float, open_low: bool, open_high: bool, inte
             inside = False
         if not inside or (integer and number != int(number)):
             raise SchedulerConfigError(key, value, f"this must be {rule}", f"Write {rule}")
-        # numpy's numbers would end in the checkpoint, which could then not be loaded safely
-        return int(number) if integer or isinstance(number, int) else float(number)
+        return int(number) if integer else number
 
     return check
 
