@@ -108,9 +108,11 @@ class Product:
         at, value = self._table if self._table[0] <= first else (0, 1)
         factors = whole(np.arange(at + 1, last + 1, dtype=np.float64)).astype(np.longdouble)
         table = np.concatenate([[np.longdouble(value)], np.cumprod(factors) * value])
-        out = table[t.astype(np.int64) - at].astype(np.float64)
+        steps = np.floor(t)
+        out = table[steps.astype(np.int64) - at].astype(np.float64)
         self._table = (last, table[-1])
-        return out
+        # Between two steps, the factor of the next one to that share.
+        return out if (steps == t).all() else out * np.where(steps == t, 1.0, whole(steps + 1) ** (t - steps))
 
     def overflow(self, steps: int) -> int | None:
         """The first step of a run of `steps` at which the product is no finite number, or None."""
