@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch.optim import Optimizer
 
-from lr_configs import optimizers, run
+from lr_configs import optimizers, report, run
 from lr_configs.builder import build_plan, check_monitor
 from lr_configs.config import SchedulerConfig
 from lr_configs.decay_file import DecayFile, read_ending
@@ -232,6 +232,11 @@ class LRSchedulerCallback(Callback):
         self._loaded = None
         _warn_compiled(driver)
         driver.announce()
+        schedulers = [record.scheduler for record in self._run.records] + [track.scheduler for track in driver.tracks]
+        driven = {id(getattr(scheduler, "optimizer", None)) for scheduler in schedulers}
+        for number, optimizer in enumerate(trainer.optimizers if driver.tracks else ()):
+            if id(optimizer) not in driven:
+                self._run.say(report.undriven(number, optimizer))
 
     # ------------------------------------------------------------------------------------ the end of a fit
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Optional, TypeVar
 from lr_configs.errors import SchedulerConfigError, nearest
 from lr_configs.formula import Formula
 from lr_configs.groups import share_of
-from lr_configs.horizon import Length
+from lr_configs.horizon import LARGEST, Length
 from lr_configs.warmup import WARMUP_SHAPES
 
 #: keys that a stage leaves to the schedule around it
@@ -35,6 +35,15 @@ else:
 
 
 C = TypeVar("C", bound="SchedulerConfig")
+
+
+def every(step: int) -> range:
+    """Every so-many-th step, further than any run.
+
+    >>> every(30)[:2]
+    range(30, 90, 30)
+    """
+    return range(step, LARGEST, step)
 
 
 def config_field(default: Any, check: Check | None, **metadata: Any) -> Any:
@@ -268,6 +277,31 @@ def data(cls: type[C]) -> type[C]:
     return dataclass(kw_only=True, repr=False, eq=False, match_args=False)(cls)
 
 
+@dataclass(frozen=True)
+class Landmarks:
+    """What happens on a curve, at which of the schedule's own steps, for the lines at fit start.
+
+    Attributes:
+        events: what happens (``restart(s) at``, whose ``(s)`` is left out for a single one), and the rising steps at
+            which it does.
+        key: the parameter that says when.
+        expected: steps that are there to be reached.
+        ends: the rising steps at which the curve has run its course; a run that stops between two cuts it short.
+        beyond: what it does behind the last of `ends` that its author may not have meant: ``climbs again`` or
+            ``is held``. Empty where it may well be meant.
+        flat: whether it stays where it is behind the last of `ends`.
+        at_once: whether the rate of any step is found without those before it.
+    """
+
+    events: tuple[tuple[str, Sequence[float]], ...] = ()
+    key: str = ""
+    expected: Sequence[int] = ()
+    ends: Sequence[int] = ()
+    beyond: str = ""
+    flat: bool = False
+    at_once: bool = True
+
+
 _INTERVAL_HINTS = {
     **dict.fromkeys(("batch", "batches", "steps", "update", "updates", "iteration", "iterations"), "step"),
     "epochs": "epoch",
@@ -391,6 +425,11 @@ class SchedulerConfig:
     def momentum(p: Any) -> tuple[list[float], ...] | None:
         """The ends of what moves along as momentum (or beta1), mixed by the same weights."""
         return None
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """What is to be said about the curve when training starts; `p` has the resolved parameters."""
+        return Landmarks()
 
     @classmethod
     def prepare(cls, p: Any) -> None:

@@ -19,8 +19,6 @@ value, and moves its schedules. It computes no rate, and knows of the run what :
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,7 +27,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from lr_configs import optimizers, resume
+from lr_configs import optimizers, report, resume
 from lr_configs.builder import build_plan
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.horizon import Horizon
@@ -37,7 +35,7 @@ from lr_configs.plan import Plan, resolve
 from lr_configs.registry import parse
 from lr_configs.resume import Asked, Continue, Data, Decision, Place, Restart, Saved, Timeline
 from lr_configs.run import Run
-from lr_configs.track import Track, check_ending
+from lr_configs.track import Ending, Track, check_ending
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,11 @@ class Facts:
         horizon: the whole run, or None where its end is unknown.
         ticks: intervals since it began.
         updates: of its optimizer since the run began.
+        epochs: of the run that have ended.
+        bases: the groups' own rates.
         last: its position at the last update of the run; None where that is unknown, or a metric decides.
         timeline: where on its curve it is.
+        ending: an early ending that has begun.
         resumed: whether it goes on from a checkpoint.
         processes: how many train together.
     """
@@ -63,8 +64,11 @@ class Facts:
     horizon: Horizon | None
     ticks: int
     updates: int
+    epochs: int
+    bases: tuple[float, ...]
     last: int | float | None
     timeline: Timeline
+    ending: Ending | None
     resumed: bool
     processes: int
 
@@ -95,6 +99,7 @@ class Driver:
         self._loaded: tuple[Any, list[Any]] | None = None
         self._requested: tuple[Any, str] | None = None
         self._hooks: list[optimizers.Handle] = []
+        self._overrun: set[str] = set()  # schedules of which it has been said
         self.running = False
 
     # -------------------------------------------------------------------------------- schedules
@@ -286,6 +291,10 @@ class Driver:
         self.epoch = epoch
         for track in self.tracks:
             track.end_epoch()
+        for key, line in report.overruns(self.describe()).items():
+            if key not in self._overrun:
+                self._overrun.add(key)
+                self.run.say(line)
 
     def metric(self, name: str, value: float) -> None:
         """A metric has a new value; the processes agree on its mean."""
@@ -396,18 +405,16 @@ class Driver:
         return [
             Facts(
                 key=track.name, plan=track.plan, scheduler=track.scheduler, horizon=track.asked.horizon,
-                ticks=track.ticks, updates=track.updates, last=track.last_position(track.asked.horizon),
-                timeline=track.timeline, resumed=self.resuming, processes=self.run.processes,
+                ticks=track.ticks, updates=track.updates, epochs=self.epoch + 1, bases=track.bases,
+                last=track.last_position(track.asked.horizon), timeline=track.timeline, ending=track.ending, resumed=self.resuming, processes=self.run.processes,
             )
             for track in self.tracks
         ]  # fmt: skip
 
     def announce(self) -> None:
         """Say what will happen."""
-        report = importlib.import_module("lr_configs.report") if _has_report() else None
-        for facts in self.describe():
-            for line in report.lines(facts) if report is not None else [in_one_line(facts)]:
-                self.run.say(line)
+        for line in report.lines(self.describe()):
+            self.run.say(line)
         for track in self.tracks:
             for note in track.plan.notes:
                 self.run.say(f"{track.plan.config.name}: {note}")
@@ -415,10 +422,6 @@ class Driver:
 
 def _say_nothing(line: str) -> None:
     """Where the lines of `verbose` go while a schedule is built anew."""
-
-
-def _has_report() -> bool:
-    return importlib.util.find_spec("lr_configs.report") is not None
 
 
 def _exact_end(plan: Plan, horizon: Horizon | None) -> Fraction | None:
@@ -444,31 +447,3 @@ def _updates_at(epochs: int, done: int, horizon: Horizon | None) -> int:
     if horizon is None or not horizon.knows_epochs:
         return done
     return min(done, int(horizon.to_steps(Fraction(epochs), Fraction(0))))
-
-
-def in_one_line(facts: Facts) -> str:
-    """Schedule, interval, size of the run, first and last rate."""
-    plan, horizon, config = facts.plan, facts.horizon, facts.plan.config
-    parts = [config.name, f"interval={plan.interval}"]
-    if plan.frequency > 1:
-        parts[-1] += f" frequency={plan.frequency}"
-    if horizon is None:
-        parts.append("open end")
-    elif horizon.epochs is not None and isinstance(horizon.steps_per_epoch, int):
-        parts.append(f"{horizon.epochs} epochs x {horizon.steps_per_epoch} updates")
-    else:
-        parts.append(f"{horizon.epochs} epochs" if horizon.total_steps is None else f"{horizon.total_steps} updates")
-    rates = facts.scheduler.held()
-    text = f"{config.param} {rates[0]:.4g}"
-    if config.metric_driven:
-        text += f", reduced on {config.monitor}"
-    elif facts.last is not None:
-        text += f" -> {facts.scheduler.rates_at(facts.last)[0]:.4g}"
-    parts.append(text + (f" (group 0 of {len(rates)})" if len(rates) > 1 else ""))
-    if not facts.key.partition("/")[0].isdigit():
-        parts.insert(0, facts.key.partition("/")[0])
-    if facts.resumed:
-        parts.append(f"resumed at {plan.interval} {facts.ticks}")
-    if facts.processes > 1:
-        parts.append(f"{facts.processes} processes")
-    return " | ".join(parts)

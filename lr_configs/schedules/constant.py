@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import SchedulerConfig, length, number, schedule
+from lr_configs.config import Landmarks, SchedulerConfig, length, number, schedule
 
 
 @schedule("constant")
@@ -26,3 +26,12 @@ class ConstantLRConfig(SchedulerConfig):
     def weights(p: Any, t: Any, m: Any) -> Any:
         """`factor`, then 1."""
         return m.where(t < p.total_iters, p.factor, 1.0)
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The step at which the factor goes away."""
+        if p.factor == 1:
+            return Landmarks()
+        return Landmarks(
+            events=(("base rate from", (p.total_iters,)),), key="total_iters", ends=(p.total_iters,), flat=True
+        )

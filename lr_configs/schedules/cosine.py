@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lr_configs.config import SchedulerConfig, length, per_group, schedule
+from lr_configs.config import Landmarks, SchedulerConfig, every, length, per_group, schedule
 from lr_configs.groups import check_floor, column, late_value
 
 _HALF_PI = math.pi / 2
@@ -45,6 +45,11 @@ class CosineAnnealingLRConfig(SchedulerConfig):
     def late_ends(p: Any, base: float) -> tuple[float, ...]:
         """The base and the floor of a group that joins later."""
         return (base, late_value(p.eta_min, p.base_lrs, base)) if p.eta_min else (base,)
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The turns: behind the first it climbs again."""
+        return Landmarks(events=(("turn(s) at", every(p.T_max)),), key="T_max", ends=(p.T_max,), beyond="climbs again")
 
     def check_values(self, values: dict[str, Any], bases: list[float], key: str) -> dict[str, Any]:
         """A floor lies below the rate."""

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from functools import lru_cache
 from typing import Any
 
-from lr_configs.config import SchedulerConfig, length, number, per_group, schedule
+from lr_configs.config import Landmarks, SchedulerConfig, every, length, number, per_group, schedule
 from lr_configs.groups import check_floor, column, late_value
 
 _HALF_PI = math.pi / 2
@@ -59,6 +59,12 @@ class CosineAnnealingWarmRestartsConfig(SchedulerConfig):
     def late_ends(p: Any, base: float) -> tuple[float, ...]:
         """The base and the floor of a group that joins later."""
         return (base, late_value(p.eta_min, p.base_lrs, base)) if p.eta_min else (base,)
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The restarts, which are where a run had better end."""
+        restarts = every(p.T_0) if p.T_mult == 1 else periods(p.T_0, p.T_mult)[0]
+        return Landmarks(events=(("restart(s) at", restarts),), key="T_0", ends=restarts)
 
     def check_values(self, values: dict[str, Any], bases: list[float], key: str) -> dict[str, Any]:
         """A floor lies below the rate."""

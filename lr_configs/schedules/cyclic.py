@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import SchedulerConfig, choice, flag, formula, length, number, per_group, schedule
+from lr_configs.config import (
+    Landmarks,
+    SchedulerConfig,
+    choice,
+    every,
+    flag,
+    formula,
+    length,
+    number,
+    per_group,
+    schedule,
+)
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.functions import check_growth
 from lr_configs.groups import column, filled
+from lr_configs.horizon import LARGEST
 
 
 @schedule("cyclic")
@@ -109,6 +121,16 @@ class CyclicLRConfig(SchedulerConfig):
     def momentum(p: Any) -> tuple[list[float], ...] | None:
         """High where the rate is low."""
         return (p.base_momentums, p.max_momentums) if p.cycle_momentum else None
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The turns, the first of them the top."""
+        up, total = p.step_size_up, p.step_size_up + (p.step_size_down or p.step_size_up)
+        return Landmarks(
+            events=(("turn(s) at", range(up, LARGEST, total)), ("turn(s) at", every(total))),
+            key="step_size_up",
+            expected=(up,),
+        )
 
     def resolved(self, params: dict[str, Any], steps: int | None, key: str) -> dict[str, Any]:
         """Refuse heights that grow out of the numbers, or turn negative, within the run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import SchedulerConfig, length, number, schedule
+from lr_configs.config import Landmarks, SchedulerConfig, length, number, schedule
 from lr_configs.errors import SchedulerConfigError
 
 
@@ -44,3 +44,10 @@ class LinearLRConfig(SchedulerConfig):
             return m.where(t >= 0, p.start_factor, p.start_factor)
         k = m.minimum(t, n)
         return p.start_factor * ((n - k) / n) + p.end_factor * (k / n)
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The end of the line."""
+        if p.start_factor == p.end_factor:
+            return Landmarks()
+        return Landmarks(events=(("flat from", (p.total_iters,)),), key="total_iters", ends=(p.total_iters,), flat=True)

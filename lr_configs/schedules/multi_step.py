@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import SchedulerConfig, lengths, number, schedule
+from lr_configs.config import Landmarks, SchedulerConfig, lengths, number, schedule
 from lr_configs.functions import check_growth
 
 
@@ -32,6 +32,15 @@ class MultiStepLRConfig(SchedulerConfig):
     def weights(p: Any, t: Any, m: Any) -> Any:
         """``gamma ** (milestones passed)``."""
         return m.power(p.gamma, m.count(p.sorted_milestones, t))
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """All milestones lie within the run."""
+        return Landmarks(
+            events=(("milestone(s) at", sorted(p.milestones)),),
+            key="milestones",
+            expected=() if p.gamma == 1 else sorted(p.milestones),
+        )
 
     def resolved(self, params: dict[str, Any], steps: int | None, key: str) -> dict[str, Any]:
         """Refuse a rate that grows out of the numbers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import SchedulerConfig, formula, schedule
+from lr_configs.config import Landmarks, SchedulerConfig, formula, schedule
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.functions import FunctionWeights, Product
 
@@ -49,6 +49,12 @@ class MultiplicativeLRConfig(SchedulerConfig):
     def weights(p: Any, t: Any, m: Any) -> Any:
         """The product up to step `t`; a list where groups have functions of their own."""
         return p.functions(t, m) if p.single is None else m.each(p.single, t)
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """A product of a Python function's values has to be multiplied out step by step."""
+        functions = p.lr_lambda if isinstance(p.lr_lambda, list) else [p.lr_lambda]
+        return Landmarks(at_once=all(hasattr(one, "array") for one in functions))
 
     def resolved(self, params: dict[str, Any], steps: int | None, key: str) -> dict[str, Any]:
         """Refuse a product that leaves the numbers within the run."""

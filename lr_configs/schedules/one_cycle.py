@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Optional
 
-from lr_configs.config import SchedulerConfig, choice, flag, length, number, per_group, schedule
+from lr_configs.config import Landmarks, SchedulerConfig, choice, flag, length, number, per_group, schedule
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.groups import column, filled
 
@@ -136,6 +136,18 @@ class OneCycleLRConfig(SchedulerConfig):
     def momentum(p: Any) -> tuple[list[float], ...] | None:
         """High where the rate is low."""
         return (*p.momentums, p.momentums[0]) if p.cycle_momentum else None
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The peak, and the end of the cycle."""
+        peak = round(phases(p.total_steps, float(p.pct_start), p.three_phase)[0][0])
+        return Landmarks(
+            events=(("top at", (peak,)),),
+            key="total_steps",
+            ends=(p.total_steps,),
+            beyond="is held",
+            flat=True,
+        )
 
     def resolved(self, params: dict[str, Any], steps: int | None, key: str) -> dict[str, Any]:
         """What torch computes from, once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import SchedulerConfig, length, number, schedule
+from lr_configs.config import Landmarks, SchedulerConfig, length, number, schedule
 
 
 @schedule("polynomial")
@@ -31,3 +31,10 @@ class PolynomialLRConfig(SchedulerConfig):
         left = (n - m.minimum(t, n)) / n
         # A fractional power of a whole array is slow, and most schedules are straight lines.
         return left if p.power == 1 else left**p.power
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The end of the way down."""
+        if p.power == 0:
+            return Landmarks()
+        return Landmarks(events=(("0 from", (p.total_iters,)),), key="total_iters", ends=(p.total_iters,), flat=True)

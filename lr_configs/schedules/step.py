@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import SchedulerConfig, length, number, schedule
+from lr_configs.config import Landmarks, SchedulerConfig, every, length, number, schedule
 from lr_configs.functions import check_growth
 
 
@@ -27,6 +27,15 @@ class StepLRConfig(SchedulerConfig):
     def weights(p: Any, t: Any, m: Any) -> Any:
         """``gamma ** (t // step_size)``."""
         return m.power(p.gamma, t // p.step_size)
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """A decay at every period, the first of them within the run."""
+        return Landmarks(
+            events=(("step(s) at", every(p.step_size)),),
+            key="step_size",
+            expected=() if p.gamma == 1 else (p.step_size,),
+        )
 
     def resolved(self, params: dict[str, Any], steps: int | None, key: str) -> dict[str, Any]:
         """Refuse a rate that grows out of the numbers within the run."""
