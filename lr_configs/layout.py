@@ -25,6 +25,7 @@ class Layout:
         rows: for each group, which of the distinct rates it has.
         columns: the ends of the distinct rates.
         count: number of groups.
+        groups: the groups as they were.
         listed: the optimizer's own list of groups, of which loading a state makes another.
         single: the one end, or the two ends, that all groups share; None where it is not as simple.
     """
@@ -45,7 +46,7 @@ class Layout:
             self.columns = tuple(list(column) for column in zip(*table, strict=True))
         else:
             self.columns = (list(table),)
-        self._groups, self.listed = list(groups), groups
+        self.groups, self.listed = list(groups), groups
         self._buckets: list[list[Any]] = []
         self._tensors: list[Slot] = []
         self.single: Any = None
@@ -73,7 +74,7 @@ class Layout:
             return _write_one
         if distinct:
             self._buckets = [
-                [g for g, row in zip(self._groups, self.rows, strict=True) if row == k] for k in range(distinct)
+                [g for g, row in zip(self.groups, self.rows, strict=True) if row == k] for k in range(distinct)
             ]
             return self._write_buckets
         return _write_each
@@ -95,7 +96,7 @@ class Layout:
 
     def _write_buckets(self, groups: list[Any], old: list[float], new: list[float]) -> bool:
         # Dictionaries that are exchanged within the list are looked for at both ends of it.
-        known = self._groups
+        known = self.groups
         if groups[0] is not known[0] or groups[-1] is not known[-1] or not _same(groups, known):
             return False
         for bucket, was, value in zip(self._buckets, old, new):  # noqa: B905 - made together

@@ -117,6 +117,7 @@ class Saved:
         module_steps: whether the module calls ``step()`` itself.
         slot: which of the checkpoint's scheduler states belongs to it; None where another scheduler had taken its place.
         epochs: epochs that had ended.
+        seal: a digest of the scheduler's own state.
     """
 
     asked: Data
@@ -134,6 +135,7 @@ class Saved:
     module_steps: bool
     slot: int | None
     epochs: int
+    seal: str | None = None
 
     def to_data(self) -> Data:
         """Plain data for a checkpoint."""
@@ -182,7 +184,7 @@ class Saved:
 
 _AS_THEY_ARE = (
     "asked", "plan", "ticks", "updates", "epoch_updates", "values", "position", "groups", "ending", "module_steps",
-    "slot", "epochs",
+    "slot", "epochs", "seal",
 )  # fmt: skip
 
 

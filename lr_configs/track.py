@@ -16,6 +16,7 @@ from lr_configs.horizon import Horizon, Length
 from lr_configs.plan import Plan
 from lr_configs.resume import Asked, Continue, Data, Saved, Timeline
 from lr_configs.run import Run
+from lr_configs.torch_classes import state as states
 
 SHAPES: dict[str, Callable[[float], float]] = {
     "linear": lambda x: 1 - x,
@@ -200,6 +201,7 @@ class Track:
             position=self.scheduler.position if self.module_steps else self.position,
             groups=len(self.optimizer.param_groups), ending=None if self.ending is None else vars(self.ending).copy(),
             module_steps=self.module_steps, slot=slot, epochs=epochs,
+            seal=None if slot is None else states.digest(self.scheduler.state_dict()),
         )  # fmt: skip
         return saved.to_data()
 
@@ -225,8 +227,10 @@ class Track:
         """
         self.scheduler.printer = _say_nothing
         try:
-            if state is None:
+            if saved.seal is None:
                 self.scheduler.jump(saved.position)
+            elif states.digest(state) != saved.seal:
+                raise states.damaged("lr_schedulers", state, "it does not fit its digest")
             else:
                 self.scheduler.restore(state, saved.position)
         except SchedulerConfigError as error:

@@ -40,12 +40,14 @@ class Writer:
         self.position: float = 0
         self.off_curve = False
         self.alone = False
+        self._arrivals: dict[int, float] = {}  # the rates that late groups brought
         self._weights: Weights = None
         self._ends: Ends | None = None
         self._layout = Layout([], [1.0])
         self._written: list[float] = []  # one value per row of the layout
         self._writing: list[float] = []  # those of a write that may have been interrupted
         self._slots: list[Slot | None] = []
+        self._members: list[Any] = []  # what tells the groups apart, whose dictionaries are exchanged
         self._momentum = curve.has_momentum()
 
     def __eq__(self, other: object) -> bool:
@@ -76,18 +78,18 @@ class Writer:
         layout, groups = self._layout, self.optimizer.param_groups
         known = ends is self._ends and groups is layout.listed and len(groups) == layout.count
         if known and not self.late and self._writing is self._written:  # else the last write was interrupted
-            if weights == self._weights:  # where nothing moves, nothing is written
+            if weights == self._weights and groups[-1] is layout.groups[-1]:  # where nothing moves, nothing is written
                 self.position = t
                 return
             if layout.single is not None:
                 # One rate for all groups, the usual case, without another call.
                 single = layout.single
-                if weights.__class__ is float:
-                    value = weights * single
-                else:
+                if weights.__class__ is tuple:
                     value = weights[0] * single[0] + weights[1] * single[1]
                     if len(weights) > 2:
                         value += weights[2] * single[2]
+                else:
+                    value = weights * single
                 was, self._writing = self._written[0], [value]
                 for group in groups:
                     if group["lr"] is not was:
@@ -132,6 +134,7 @@ class Writer:
                 done.add(id(slot))
         self._written, self._weights, self._ends = values, weights, ends
         self.position, self.late, self.off_curve = t, (), False
+        self._members = [_member(group) for group in groups]
         if self._momentum:
             self._move_momentum(t)
 
@@ -150,11 +153,6 @@ class Writer:
             lr = group["lr"]
             if lr.__class__ is float and lr != rate and math.isclose(lr, rate, rel_tol=_SAME):
                 group["lr"] = rate
-
-    @property
-    def coarse(self) -> bool:
-        """Whether a rate is held in a tensor, which rounds."""
-        return any(slot is not None for slot in slots_of(self.optimizer.param_groups))
 
     def put(self, rates: list[float]) -> None:
         """Write rates that no curve gives, one per group; groups beyond the list go along with the first one."""
@@ -211,13 +209,53 @@ class Writer:
         for i in range(min(len(groups), self._layout.count)):
             if i not in self.late:
                 scales[i] *= self._edit(i, groups[i]["lr"], slots[i])
+            elif i in self._arrivals:
+                scales[i] *= self._edit_on_arrival(i, float(groups[i]["lr"]))
         edited = scales != self.scales
         self.scales = scales
+        self._notice_exchanged(groups)
         changed = self._count_groups()
+        self._members = [_member(group) for group in groups]
         self._slots = [self._known(slot) for slot in slots]
         if edited or changed or self._slots != self._layout.slots:
             self._again()
         return changed
+
+    def arrive(self, late: tuple[int, ...]) -> None:
+        """These groups keep the rate that they hold until the next write."""
+        groups = self.optimizer.param_groups
+        self.late, self._arrivals = late, {i: float(groups[i]["lr"]) for i in late}
+
+    def _edit_on_arrival(self, i: int, lr: float) -> float:
+        """The ratio of an edit of a late group, whose curve passes through the rate that it brought."""
+        brought = self._arrivals[i]
+        if math.isclose(lr, brought, rel_tol=_SAME) or not brought:
+            return 1.0
+        self._arrivals[i] = lr
+        on_curve = math.isclose(self.rates_at(self.position)[i], brought, rel_tol=1e-6)
+        return lr / brought if on_curve else 1.0
+
+    def _notice_exchanged(self, groups: list[Any]) -> None:
+        """A group that was removed, and another that came in its place: those from there on join anew."""
+        known = self._members
+        same = next((i for i, (a, b) in enumerate(zip(known, groups, strict=False)) if a is not _member(b)), None)
+        if same is None or len(known) != len(self.scales):
+            return
+        rates = {id(member): (scale, i) for i, (member, scale) in enumerate(zip(known, self.scales, strict=True))}
+        old = self.curve.rates(self.position)
+        self.curve.drop(same)
+        self.scales, late = self.scales[:same], tuple(i for i in self.late if i < same)
+        for i, group in enumerate(groups[same:], same):
+            before = rates.get(id(_member(group)))
+            if before is None:
+                self._join(group)
+                late = (*late, i)
+                continue
+            scale, was = before
+            self.curve.join(group, float(group.get("max_lr", group.get("initial_lr", group["lr"]))))
+            now = self.curve.rates(self.position)[i]
+            self.scales.append(scale * old[was] / now if now else scale)
+        self.arrive(late)
 
     def _again(self) -> None:
         """What is there is what was written: the next write compares with it."""
@@ -259,9 +297,9 @@ class Writer:
             del self.scales[len(groups) :]
             self.late = tuple(i for i in self.late if i < len(groups))
             return True
-        for i in range(known, len(groups)):
-            self._join(groups[i])
-            self.late = (*self.late, i)
+        for group in groups[known:]:
+            self._join(group)
+        self.arrive((*self.late, *range(known, len(groups))))
         return True
 
     def _join(self, group: Any) -> None:
@@ -287,6 +325,12 @@ class Writer:
         rows, columns = state.pop("_layout")
         self.__dict__.update(state)
         self._layout = Layout.known(rows, columns)
+
+
+def _member(group: Any) -> Any:
+    """What makes a group that group: its first parameter, which stays when a state is loaded."""
+    members = group.get("params")
+    return members[0] if members else None
 
 
 def type_of(rate: Any, value: float) -> Any:

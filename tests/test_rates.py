@@ -395,3 +395,51 @@ def test_numbers_of_numpy_are_plain_ones() -> None:
     advance(opt, schedule)
     assert type(opt.param_groups[0]["lr"]) is float
     assert rates(opt) == [pytest.approx(0.1 * 0.75**0.5)]
+
+
+def test_a_group_that_takes_the_place_of_another_goes_its_own_way() -> None:
+    opt = optimizer(3)
+    schedule = ours.ExponentialLR(opt, 0.5)
+    advance(opt, schedule, 2)
+    del opt.param_groups[1]
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.04})
+    advance(opt, schedule, 2)
+    assert rates(opt) == pytest.approx([0.1 / 16, 0.1 / 3 / 16, 0.01])
+    constant = build("none", opt := optimizer(2))
+    opt.param_groups.pop()
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.04, "initial_lr": 0.08})
+    advance(opt, constant)
+    assert rates(opt) == [0.1, 0.08]
+
+
+def test_an_edit_of_a_late_group_before_its_first_step_survives_a_checkpoint() -> None:
+    opt = optimizer()
+    schedule = ours.ExponentialLR(opt, 0.5)
+    advance(opt, schedule)
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.4})
+    saved = copy.deepcopy((opt.state_dict(), schedule.state_dict()))
+    again = optimizer(2)
+    restored = ours.ExponentialLR(again, 0.5)
+    again.load_state_dict(saved[0])
+    restored.load_state_dict(saved[1])
+    again.param_groups[1]["lr"] /= 4
+    advance(again, restored)
+    assert rates(again) == pytest.approx([0.025, 0.05])
+
+
+def test_a_phase_without_width_behind_a_warmup() -> None:
+    node = {"name": "one_cycle", "total_steps": 10, "pct_start": 0.1, "warmup": 2}
+    opt = optimizer()
+    schedule = build(node, opt)
+    seen = []
+    for _ in range(12):
+        seen.append(rates(opt)[0])
+        advance(opt, schedule)
+    np.testing.assert_allclose(curve(node, 0.1, Horizon(steps=12)), seen, rtol=1e-14)
+
+
+def test_a_number_of_numpys_is_a_number() -> None:
+    schedule: Any = build({"name": "polynomial", "total_iters": 4, "power": np.float64(0.5)}, opt := optimizer())
+    advance(opt, schedule)
+    assert type(rates(opt)[0]) is float
+    assert type(schedule.state_dict()["power"]) is float

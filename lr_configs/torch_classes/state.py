@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -176,7 +178,8 @@ def write_loaded(scheduler: CurveScheduler, writer: Writer, last: list[Any] | No
     late = [i for i in extra.get("late", ()) if i < known]
     off = bool(extra.get("off_curve")) and _fresh(scheduler, extra, rates)
     if rates and not off and not ("scales" in extra and _fresh(scheduler, extra, rates)):
-        coarse = writer.coarse or any(isinstance(lr, Tensor) for lr in last or [])
+        held_in = [*(group["lr"] for group in writer.optimizer.param_groups), *(last or [])]
+        coarse = max((torch.finfo(lr.dtype).eps for lr in held_in if isinstance(lr, Tensor)), default=0.0)
         _find_edits(scheduler, writer, rates, late, coarse)
     writer.settle()
     joined = [i for i in range(known, len(held))]
@@ -186,7 +189,7 @@ def write_loaded(scheduler: CurveScheduler, writer: Writer, last: list[Any] | No
         return
     for i in (*late, *joined):  # groups that have not made a step yet
         writer.set(i, rates[i] if i < len(rates) else held[i])
-    writer.late = (*late, *joined)
+    writer.arrive((*late, *joined))
     writer.keep_digits(rates)
 
 
@@ -195,16 +198,29 @@ def _fresh(scheduler: CurveScheduler, extra: dict[str, Any], rates: list[float])
     return extra.get("step") == scheduler.position and extra.get("rates", [])[: len(rates)] == rates
 
 
-def _find_edits(scheduler: CurveScheduler, writer: Writer, rates: list[float], late: list[int], coarse: bool) -> None:
+def _find_edits(scheduler: CurveScheduler, writer: Writer, rates: list[float], late: list[int], coarse: float) -> None:
     """Torch's checkpoints do not say what was edited: rates that no drift explains are kept as a ratio."""
     values = writer.rates_at(scheduler.position)
-    drift = 1e-2 if coarse else DRIFT
+    drift = max(DRIFT, 4 * coarse)
     near = drift * 1e-2 * max(map(abs, scheduler.group_bases()), default=0.0)
     for i, (rate, value) in enumerate(zip(rates, values, strict=False)):
         if i not in late and value and not math.isclose(rate, value, rel_tol=drift, abs_tol=near):
             writer.scales[i] *= rate / value
 
 
-def as_plain(value: Any) -> Any:
-    """A number out of a tensor, everything else as it is."""
-    return float(value) if isinstance(value, torch.Tensor) else value
+def digest(state: Any) -> str:
+    """A digest of a scheduler's state, the same before and after it was saved."""
+    text = json.dumps(_canonical(state), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _canonical(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_canonical(one) for one in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return type(value).__qualname__
