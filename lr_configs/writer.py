@@ -206,15 +206,15 @@ class Writer:
         if groups is not self._layout.listed:
             self.curve.rebind()  # some schedules keep their numbers in the groups
         slots = slots_of(groups)
-        for i in range(min(len(groups), self._layout.count)):
+        kept = self._kept(groups)
+        for i in range(min(kept, self._layout.count)):
             if i not in self.late:
                 scales[i] *= self._edit(i, groups[i]["lr"], slots[i])
             elif i in self._arrivals:
                 scales[i] *= self._edit_on_arrival(i, float(groups[i]["lr"]))
         edited = scales != self.scales
         self.scales = scales
-        self._notice_exchanged(groups)
-        changed = self._count_groups()
+        changed = self._exchange(groups, kept) or self._count_groups()
         self._members = [_member(group) for group in groups]
         self._slots = [self._known(slot) for slot in slots]
         if edited or changed or self._slots != self._layout.slots:
@@ -235,27 +235,29 @@ class Writer:
         on_curve = math.isclose(self.rates_at(self.position)[i], brought, rel_tol=1e-6)
         return lr / brought if on_curve else 1.0
 
-    def _notice_exchanged(self, groups: list[Any]) -> None:
-        """A group that was removed, and another that came in its place: those from there on join anew."""
-        known = self._members
-        same = next((i for i, (a, b) in enumerate(zip(known, groups, strict=False)) if a is not _member(b)), None)
-        if same is None or len(known) != len(self.scales):
-            return
-        rates = {id(member): (scale, i) for i, (member, scale) in enumerate(zip(known, self.scales, strict=True))}
-        old = self.curve.rates(self.position)
-        self.curve.drop(same)
-        self.scales, late = self.scales[:same], tuple(i for i in self.late if i < same)
-        for i, group in enumerate(groups[same:], same):
-            before = rates.get(id(_member(group)))
-            if before is None:
+    def _kept(self, groups: list[Any]) -> int:
+        """How many groups, from the first on, are those that have been there."""
+        same = [a is _member(b) for a, b in zip(self._members, groups, strict=False)]
+        return same.index(False) if False in same else min(len(groups), len(self.scales))
+
+    def _exchange(self, groups: list[Any], kept: int) -> bool:
+        """Groups were removed, and others have taken their places: those behind the kept ones join anew."""
+        if kept == min(len(groups), len(self.scales)):
+            return False
+        before = {id(member): scale for member, scale in zip(self._members, self.scales, strict=False)}
+        self.curve.drop(kept)
+        self.scales, late = self.scales[:kept], tuple(i for i in self.late if i < kept)
+        for i, group in enumerate(groups[kept:], kept):
+            scale = before.get(id(_member(group)))
+            if scale is None:
                 self._join(group)
                 late = (*late, i)
                 continue
-            scale, was = before
             self.curve.join(group, float(group.get("max_lr", group.get("initial_lr", group["lr"]))))
             now = self.curve.rates(self.position)[i]
-            self.scales.append(scale * old[was] / now if now else scale)
+            self.scales.append(float(group["lr"]) / now if now else scale)
         self.arrive(late)
+        return True
 
     def _again(self) -> None:
         """What is there is what was written: the next write compares with it."""
