@@ -132,6 +132,81 @@ def bench_steps(quick: bool) -> list[str]:
     return lines
 
 
+def bench_groups(quick: bool) -> list[str]:
+    """Groups with several rates, hand edits, a function per group, products, reloaded tensors."""
+    import torch
+    from torch.optim import lr_scheduler as theirs
+
+    import lr_configs.schedulers as ours
+
+    n = 10**7
+
+    def factor(t: int) -> float:
+        return (1 + math.cos(math.pi * t / n)) / 2
+
+    def several(distinct: int) -> Callable[[int], Any]:
+        def made(groups: int) -> Any:
+            opt = optimizer(groups, False)
+            for i, group in enumerate(opt.param_groups):
+                group["lr"] = 0.1 / (1 + i % distinct)
+            return opt
+
+        return made
+
+    def edited(module: Any, opt: Any) -> Any:
+        schedule = module.CosineAnnealingLR(opt, n)
+        schedule.step()
+        opt.param_groups[0]["lr"] *= 0.5
+        return schedule
+
+    def reloaded(module: Any, opt: Any) -> Any:
+        for group in opt.param_groups:
+            group["lr"] = torch.tensor(0.1)
+        schedule = module.CosineAnnealingLR(opt, n)
+        schedule.step()
+        opt.load_state_dict(opt.state_dict())
+        return schedule
+
+    def own_functions(module: Any, opt: Any) -> Any:
+        functions = [lambda t, i=i: 1 / (1 + t + i) for i in range(len(opt.param_groups))]
+        return module.LambdaLR(opt, functions)
+
+    def floors(module: Any, opt: Any) -> Any:
+        return module.ChainedScheduler(
+            [module.CosineAnnealingLR(opt, n, 1e-4), module.CosineAnnealingLR(opt, n // 2, 1e-4)]
+        )
+
+    def cosine(module: Any, opt: Any) -> Any:
+        return module.CosineAnnealingLR(opt, n)
+
+    rows: dict[str, tuple[Callable[[Any, Any], Any], Callable[[int], Any]]] = {
+        "cosine, one rate": (cosine, several(1)),
+        "cosine, seven rates": (cosine, several(7)),
+        "cosine, all rates distinct": (cosine, several(10**6)),
+        "cosine, after a hand edit of one group": (edited, several(1)),
+        "cosine, float32 tensors after a reload": (reloaded, several(1)),
+        "a function for each group": (own_functions, several(1)),
+        "product of two cosines with floors": (floors, several(1)),
+        "multiplicative": (lambda m, o: m.MultiplicativeLR(o, lambda t: 0.9999999), several(1)),
+    }
+    lines = [
+        "", "### `step()` beside a bare loop (x floor), and torch / ours", "",
+        "| schedule and groups | " + " | ".join(f"{g} groups" for g in (1, 10, 100, 1000)) + " |", "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for name, (make, groups_of) in rows.items():
+        cells = []
+        for groups in (1, 10, 100, 1000):
+            number = max(1, (1500 if quick else 4000) // groups)
+            us, them = make(ours, groups_of(groups)), make(theirs, groups_of(groups))
+            us.step()
+            us.step()
+            floor = Floor(groups_of(groups), factor, False)
+            result = medians({"floor": floor.step, "ours": us.step, "torch": them.step}, 5 if quick else 9, number)
+            cells.append(f"{result['ours'] / result['floor']:.2f} x, {result['torch'] / result['ours']:.1f}")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
 def bench_curves(quick: bool) -> list[str]:
     """A million steps at once against a hand-written numpy expression."""
     import numpy as np
@@ -359,7 +434,14 @@ most 1.3 times the fit without it. Rows move by about 20% between runs of a shar
   would leave nothing of them.
 """
 
-SECTIONS = {"steps": bench_steps, "curves": bench_curves, "jump": bench_jump, "hydra": bench_hydra, "fit": bench_fit}
+SECTIONS = {
+    "steps": bench_steps,
+    "groups": bench_groups,
+    "curves": bench_curves,
+    "jump": bench_jump,
+    "hydra": bench_hydra,
+    "fit": bench_fit,
+}
 
 
 def main() -> None:
