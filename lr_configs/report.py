@@ -326,6 +326,8 @@ class Report:
             shown.append(f"peak {peak:.4g}")
         if end is not None and (len(shown) > 1 or f"{end:.4g}" != shown[0]):
             shown.append(f"{end:.4g}")
+        if end is None and self.facts.horizon is not None and not config.metric_driven:
+            shown.append("?")  # not to be found at once, or counted in what the run's size does not say
         text = f"{config.param} {' -> '.join(shown)}" + (f" (group {self.group})" if self.group else "")
         return text + (f", reduced on {config.monitor}" if config.metric_driven else "")
 

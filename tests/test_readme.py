@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers import optimizer
 
-from lr_configs import Horizon, available, curve
+from lr_configs import Horizon, available
 from lr_configs.config import COMMON
-from lr_configs.plan import resolve
+from lr_configs.driver import Driver
+from lr_configs.run import PlainRun
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -41,15 +43,14 @@ def test_the_table_has_every_schedule_and_its_picture() -> None:
         assert f"| `{key}` |" in TEXT
 
 
-def test_the_line_at_the_top() -> None:
+def test_the_lines_at_the_top() -> None:
     node = {"name": "cosine_warm_restarts", "T_0": "10%", "T_mult": 2, "warmup": "500st"}
-    horizon = Horizon(epochs=90, steps_per_epoch=391)
-    values = curve(node, base_lr=0.1, horizon=horizon)
-    interval = resolve(node, horizon).interval
-    line = (
-        f"cosine_warm_restarts | interval={interval} | 90 epochs x 391 steps | lr {values[0]:.4g} -> {values[-1]:.4g}"
-    )
-    assert line in TEXT
+    said: list[str] = []
+    driver = Driver(PlainRun(Horizon(epochs=90, steps_per_epoch=391), said.append))
+    driver.drive(node, optimizer())
+    driver.start()
+    driver.announce()
+    assert "\n".join(said) in TEXT
 
 
 def test_links() -> None:

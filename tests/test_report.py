@@ -221,6 +221,16 @@ LINES = {
         Horizon(epochs=10),
         "step | interval=epoch | 10 epochs | step at epoch 6 | lr 0.1 -> 0.01 | groups 2",
     ),
+    "an end that takes too long to find": (
+        {"name": "multiplicative", "lr_lambda": lambda t: 0.99999, "interval": "step"},
+        LONG,
+        "multiplicative | interval=step | 35190 updates | lr 0.1 -> ? | groups 2",
+    ),
+    "only updates": (
+        "exponential",
+        Horizon(steps=100),
+        "exponential | interval=epoch | 100 updates | lr 0.1 -> ? | groups 2",
+    ),
     "stages": (
         "sequential",
         LONG,
