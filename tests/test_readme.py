@@ -9,7 +9,7 @@ import pytest
 import yaml
 from helpers import optimizer
 
-from lr_configs import Horizon, available
+from lr_configs import Horizon, available, curve
 from lr_configs.config import COMMON
 from lr_configs.driver import Driver
 from lr_configs.run import PlainRun
