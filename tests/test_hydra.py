@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -430,12 +429,9 @@ class TestExecutionList:
 
 # Nodes that were written for torch's own classes.
 
-NEW_CORE = importlib.util.find_spec("lr_configs.schedules") is not None
-understands_torch = pytest.mark.skipif(not NEW_CORE, reason="comes with lr_configs.schedules")
 TORCH = "torch.optim.lr_scheduler"
 
 
-@understands_torch
 @pytest.mark.parametrize("extra", [{}, {"_partial_": True}, {"_partial_": False}])
 @pytest.mark.parametrize(
     ("target", "name", "keys"),
@@ -473,7 +469,6 @@ class TestTorchsOwnNodes:
         assert isinstance(instantiate(callback), lr_configs.LRSchedulerCallback)
 
 
-@understands_torch
 @pytest.mark.parametrize("through_hydra", [True, False])
 def test_a_partial_of_torchs_own_class(through_hydra: bool) -> None:
     """What Hydra makes of a node with `_partial_: true` before it reaches a callback or a module."""
@@ -486,7 +481,6 @@ def test_a_partial_of_torchs_own_class(through_hydra: bool) -> None:
     assert lr_configs.LRSchedulerCallback(made) is not None
 
 
-@understands_torch
 @pytest.mark.parametrize(
     ("written", "name"),
     [("StepLR", "step"), ("CosineAnnealingLR", "cosine"), ("OneCycleLR", "one_cycle"), ("LambdaLR", "lambda")],
@@ -497,7 +491,6 @@ def test_torchs_names(written: str, name: str) -> None:
     assert instantiate(node).name == name
 
 
-@understands_torch
 @pytest.mark.parametrize(
     "target", ["timm.scheduler.CosineLRScheduler", "os.system", "my_app.Schedule", "torch.optim.SGD"]
 )
@@ -525,8 +518,7 @@ def test_the_documents_configs(text: str, tmp_path: Path) -> None:
     with hydra.initialize_config_dir(str(app(tmp_path, files) / "conf"), **VERSION_BASE):
         composed = hydra.compose("config")
     if "callbacks" in composed:
-        if NEW_CORE:
-            assert isinstance(instantiate(composed.callbacks.lr_scheduler), lr_configs.LRSchedulerCallback)
+        assert isinstance(instantiate(composed.callbacks.lr_scheduler), lr_configs.LRSchedulerCallback)
     else:
         node = composed.get("scheduler") or composed.model.scheduler
         assert instantiate(node).name in available()

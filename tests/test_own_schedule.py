@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 from helpers import optimizer, rates
-from hydra import compose, initialize
+from hydra import compose, initialize_config_dir
+from hydra_apps import VERSION_BASE
 from lightning_helpers import Tiny, fit
 from pytorch_lightning.callbacks import ModelCheckpoint
 
@@ -75,11 +76,7 @@ def test_from_yaml(tmp_path: Any) -> None:
     (tmp_path / "config.yaml").write_text(
         "hydra: {searchpath: ['lr-configs://']}\ndefaults: [_self_, {scheduler: halving}]\n"
     )
-    with initialize(version_base="1.3", config_path=None):
-        pass
-    from hydra import initialize_config_dir
-
-    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+    with initialize_config_dir(str(tmp_path), **VERSION_BASE):
         cfg = compose("config", overrides=["scheduler.every=25%", "scheduler.warmup=10%"])
     np.testing.assert_allclose(curve(cfg.scheduler, 0.1, H), EXPECTED)
 
