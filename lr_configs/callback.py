@@ -222,7 +222,7 @@ class LRSchedulerCallback(Callback):
             return
         if trainer.ckpt_path and not driver.resuming and self._run.restores_late:
             driver.load(None)  # a checkpoint without any callback's state
-        driver.start(_updates_made(trainer), trainer.current_epoch)
+        driver.start(_updates_made(trainer), self._run.epochs_ended)
         if self._pending is not None:
             driver.decay_now(*self._pending)
             self._pending = None

@@ -298,6 +298,12 @@ class LightningRun:
         return bool(self.trainer.fit_loop.epoch_loop._num_ready_batches_reached())
 
     @property
+    def epochs_ended(self) -> int:
+        """Epochs of which every batch has been trained on, be their end still to come, as where a validation saves."""
+        progress = self.trainer.fit_loop.epoch_progress.current
+        return int(self.trainer.current_epoch) + (progress.processed < progress.ready and self.epoch_is_through)
+
+    @property
     def should_log(self) -> bool:
         """Whether Lightning logs this batch."""
         return bool(self.trainer._logger_connector.should_update_logs)

@@ -106,6 +106,15 @@ def test_restart_covers_what_remains(schedule: Any, tmp_path: Path) -> None:
     np.testing.assert_allclose(rates, curve(schedule, 0.1, Horizon(steps=15)))
 
 
+@pytest.mark.parametrize(("policy", "begin"), [("restart", 0), ("keep", 1)])
+def test_a_foreign_checkpoint_of_a_validation_has_its_epoch_behind_it(policy: str, begin: int, tmp_path: Path) -> None:
+    """ModelCheckpoint writes it when every batch of the epoch has been trained on, and before the epoch ends."""
+    fit(None, None, ModelCheckpoint(tmp_path, filename="{step}", save_top_k=-1, monitor="val_loss"), max_epochs=1)
+    node = {"name": "exponential", "gamma": 0.5}
+    rates = resumed(str(tmp_path / "step=5.ckpt"), node, policy)
+    np.testing.assert_allclose(rates, 0.1 * 0.5 ** (begin + np.arange(10) // 5))
+
+
 def test_one_cycle_restarts_from_its_own_bounds(tmp_path: Path) -> None:
     node = {"name": "one_cycle", "max_lr": 0.5}
     ckpt = checkpoint(tmp_path, node, 10, Tiny(momentum=0.9), max_epochs=4)
