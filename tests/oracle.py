@@ -48,6 +48,7 @@ class Run:
             return self.before[epoch]
         accumulate = self.accumulate
         if isinstance(accumulate, dict):
+            epoch = epoch if self.epochs is None else min(epoch, self.epochs - 1)  # behind the run the last one repeats
             known = [first for first in accumulate if first <= epoch]
             accumulate = accumulate[max(known)] if known else 1
         return -(-self.batches // accumulate)
@@ -240,7 +241,7 @@ class Plan:
 
     def function(self) -> Any:
         """What two schedules have in common that give the same rate at every step."""
-        node = {k: v for k, v in self.node.items() if k not in ("stages", "interval", "length", "verbose")}
+        node = {k: v for k, v in self.node.items() if k not in ("stages", "interval", "length", "warmup", "verbose")}
         if not self.warmup:
             node = {k: v for k, v in node.items() if not k.startswith("warmup")}
         stages = [(start, plan.function()) for start, plan in self.stages]
@@ -262,8 +263,9 @@ class Resolver:
         self.end = intervals / self.frequency
         self.total = math.ceil(self.end)
 
-    def exact(self, length: Any, start: int, whole: int) -> tuple[Fraction, bool]:
-        """Scheduler steps of a length that begins at step `start`, not rounded, and whether it is a share."""
+    def exact(self, length: Any, start: int, whole: int, sign: int = 1) -> tuple[Fraction, bool]:
+        """Scheduler steps of a length that begins at step `start` (or, with `sign` -1, ends there), not rounded, and
+        whether it is a share."""
         amount, unit = parse(length)
         if unit == "%":
             return amount * whole / 100, True
@@ -271,9 +273,9 @@ class Resolver:
             unit = "ep"
         begin = Fraction(start * self.frequency)
         if unit == "ep" and self.interval == "step":
-            amount = self.span.updates_at(self.span.epochs_at(begin) + amount) - begin
+            amount = sign * (self.span.updates_at(self.span.epochs_at(begin) + sign * amount) - begin)
         elif unit == "st" and self.interval == "epoch":
-            amount = self.span.epochs_at(self.span.updates_at(begin) + amount) - begin
+            amount = sign * (self.span.epochs_at(self.span.updates_at(begin) + sign * amount) - begin)
         return amount / (self.frequency if unit else 1), False
 
     def rounded(self, exact: Fraction, share: bool, what: str) -> int:
@@ -323,19 +325,17 @@ class Resolver:
         open_ones = [i for i, stage in enumerate(stages) if stage.get("length") is None]
         if len(open_ones) > 1:
             raise Refused("two stages without a length")
-        lengths: list[Fraction] = []
-        shares: list[bool] = []
-        begin = 0
-        for stage in stages:
-            if stage.get("length") is None:
-                lengths.append(Fraction(-1))
-                shares.append(True)
-                continue
-            exact, share = self.exact(stage["length"], start + begin, whole)
-            steps = self.rounded(exact, share, f"length {stage['length']}")
-            lengths.append(exact if self.interval == "step" else Fraction(steps))
-            shares.append(share)
-            begin = half_up(sum((x for x in lengths if x > 0), Fraction(0)))
+        lengths, shares = [Fraction(-1)] * len(stages), [True] * len(stages)
+        # Those behind the one of open length are counted back from the end, since epochs may differ in length.
+        behind = range(len(stages) - 1, open_ones[0], -1) if open_ones else range(0)
+        for order, sign in ((range(open_ones[0] if open_ones else len(stages)), 1), (behind, -1)):
+            done = Fraction(0)
+            for i in order:
+                at = start + (half_up(done) if sign == 1 else half_up(whole - done))
+                exact, shares[i] = self.exact(stages[i]["length"], at, whole, sign)
+                steps = self.rounded(exact, shares[i], f"length {stages[i]['length']}")
+                lengths[i] = exact if self.interval == "step" else Fraction(steps)
+                done += lengths[i]
         if open_ones:
             taken = [max(x, Fraction(1)) if share else x for x, share in zip(lengths, shares, strict=True)]
             left = whole - sum(x for i, x in enumerate(taken) if i not in open_ones)
@@ -347,7 +347,7 @@ class Resolver:
         for i, (stage, end) in enumerate(zip(stages, ends, strict=True)):
             later = len(stages) - i - 1
             last = later == 0
-            hold = end - begin if last and stage.get("length") is not None and end < whole else None
+            hold = end - begin if last and stage.get("length") is not None else None
             if stage["name"] == "reduce_on_plateau":
                 hold = None
             found.append((begin, self.plan(stage, start + begin, end - begin, hold)))
