@@ -23,6 +23,8 @@ SHOWN = {
     "exponential": {"gamma": 0.9},
     "cyclic": {"step_size_up": "10%", "mode": "triangular2"},
     "cosine_warm_restarts": {"T_0": "2ep", "T_mult": 2, "interval": "step"},
+    "noam": {"d_model": 1, "warmup_steps": "3%"},
+    "warmup_stable_decay": {"warmup": "5%", "decay": "20%"},
     "cosine": {"interval": "step", "warmup": "5%"},
 }
 

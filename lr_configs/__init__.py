@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lr_configs.builder import build, scheduler
     from lr_configs.callback import LRSchedulerCallback, lightning
-    from lr_configs.curve_tree import curve
     from lr_configs.errors import SchedulerConfigError
     from lr_configs.horizon import Horizon
     from lr_configs.hydra_store import store
     from lr_configs.registry import available
+    from lr_configs.whole_run import curve
 
 __version__ = "0.2.0"
 
@@ -25,7 +25,7 @@ _HOME = {
     "SchedulerConfigError": "errors",
     "available": "registry",
     "build": "builder",
-    "curve": "curve_tree",
+    "curve": "whole_run",
     "lightning": "callback",
     "scheduler": "builder",
     "store": "hydra_store",

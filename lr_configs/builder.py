@@ -237,7 +237,7 @@ def _translated(error: Exception, plan: Plan) -> SchedulerConfigError:
 def _values(plan: Plan, optimizer: Any) -> dict[str, Any]:
     groups = optimizer.param_groups
     bases = [_own_rate(group) for group in groups]
-    return values_per_group(plan.config, bases, [group.get("name") for group in groups], plan.key)
+    return values_per_group(plan.config, bases, [group.get("name") for group in groups], plan.key, plan.params)
 
 
 def check_optimizer(config: SchedulerConfig, optimizer: Any, key: str = "") -> None:

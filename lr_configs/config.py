@@ -127,6 +127,10 @@ def number(
     return config_field(default, _optional(check) if optional else check)
 
 
+#: a finite factor of the rate, 0 or more
+check_factor: Check = _number_check(0, math.inf, False, False, False)
+
+
 def per_group(
     default: Any,
     low: float = -math.inf,
@@ -336,6 +340,8 @@ class SchedulerConfig:
         natural_interval: ClassVar[str]
         arrangement: ClassVar[str | None]
         torch_name: ClassVar[str]
+        beyond_torch: ClassVar[tuple[str, ...]]
+        clamps: ClassVar[bool]
 
     #: what the schedule advances by where nothing that is written decides
     natural_interval = "epoch"
@@ -343,6 +349,10 @@ class SchedulerConfig:
     arrangement = None
     #: name of the class in :mod:`lr_configs.schedulers` that is built, torch's own where torch has it
     torch_name = ""
+    #: keys that torch's class does not take; at their defaults they change nothing
+    beyond_torch = ()
+    #: whether the rate stays at the floor that :meth:`lowest` gives
+    clamps = False
 
     _target_: str = config_field("lr_configs.scheduler", _fixed)
     name: str = config_field("", _fixed)
@@ -422,6 +432,11 @@ class SchedulerConfig:
         del p.base_lrs[count:]
 
     @staticmethod
+    def lowest(p: Any) -> Any:
+        """The floor as a share of the groups' own rates, or a list of shares; it is in `p` as well, for the formula."""
+        return None
+
+    @staticmethod
     def momentum(p: Any) -> tuple[list[float], ...] | None:
         """The ends of what moves along as momentum (or beta1), mixed by the same weights."""
         return None
@@ -442,6 +457,9 @@ class SchedulerConfig:
     def check_values(self, values: dict[str, Any], bases: list[float], key: str) -> dict[str, Any]:
         """The last word on the values per group: defaults that depend on the base, bounds in order."""
         return values
+
+    def check_bound(self, p: Mapping[str, Any], bases: list[float], key: str) -> None:
+        """Refuse what only resolved parameters and the groups' own rates together show to be wrong."""
 
     # -------------------------------------------------------------- what others ask
 
@@ -473,7 +491,9 @@ COMMON = tuple(item.name for item in dataclasses.fields(SchedulerConfig))
 def _own_keys_first(cls: type[C]) -> type[C]:
     """Put the schedule's own fields in front of the common ones, as the composed node shows them."""
     fields = cls.__dataclass_fields__
-    order = ["_target_", "name", *(k for k in fields if k not in COMMON), *COMMON[2:]]
+    written = [k for k in cls.__annotations__ if k in fields and k not in COMMON]  # before those that it inherits
+    own = [*written, *(k for k in fields if k not in COMMON and k not in written)]
+    order = ["_target_", "name", *own, *COMMON[2:]]
     cls.__dataclass_fields__ = {k: fields[k] for k in order}
     return cls
 

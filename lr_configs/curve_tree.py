@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from lr_configs import ops
 from lr_configs.config import SchedulerConfig
 from lr_configs.errors import SchedulerConfigError
-from lr_configs.groups import check_base, is_default, select, spread
+from lr_configs.groups import late_value, spread
 from lr_configs.ops import scalar
 from lr_configs.warmup import warmup
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from lr_configs.horizon import Horizon
     from lr_configs.plan import Plan
 
 #: one factor (a float), one for each group (a list), or one for each end (a tuple); arrays in their place
@@ -73,6 +72,15 @@ def _scaled(weights: Weights, factor: Any) -> Weights:
     if weights.__class__ is list:
         return [w * factor for w in weights]
     return weights * factor
+
+
+def _raised(weights: Weights, lowest: Any, m: Any) -> Weights:
+    """Weights of one end that nowhere are below `lowest`, a number or one for each group."""
+    if weights.__class__ is not list and lowest.__class__ is not list:
+        return m.larger(weights, lowest)
+    several = lowest if lowest.__class__ is list else [lowest] * len(weights)
+    ours = weights if weights.__class__ is list else [weights] * len(several)
+    return [m.larger(w, low) for w, low in zip(ours, several, strict=True)]
 
 
 class Curve:
@@ -152,6 +160,8 @@ class Leaf(Curve):
         columns = self.schedule.ends(self.p)
         self.bases = list(self.p.base_lrs)
         self.ends = Ends(tuple([list(column) for column in columns]), len(columns) == 1)
+        self.p.lowest = self.schedule.lowest(self.p)
+        self._floor = self.p.lowest if self.schedule.clamps else None
         moving = self.schedule.momentum(self.p)
         self._momentum = None if moving is None else Ends(moving)
         self._last = (None, None)
@@ -166,6 +176,8 @@ class Leaf(Curve):
         if self.p.base_lrs != self.bases:  # somebody has written into the list
             self.rebind()
         weights = self.weights(self.p, t, m)
+        if self._floor is not None:
+            weights = _raised(weights, self._floor, m)
         if self._momentum is not None:
             self._last = t, weights
         return weights, self.ends
@@ -187,10 +199,18 @@ class Leaf(Curve):
 
     def probe(self, t: float, base: float) -> float:
         """The rate of a group with this base."""
+        if self.p.lowest is not None:
+            return self._probe_alone(t, base)
         weights, row = self.weights(self.p, t, scalar), self.schedule.late_ends(self.p, base)
         if weights.__class__ is tuple:
             return float(sum(w * e for w, e in zip(weights, row, strict=True)))
         return float((weights[-1] if weights.__class__ is list else weights) * row[0])
+
+    def _probe_alone(self, t: float, base: float) -> float:
+        """As if the group were the only one: its floor is another share of its rate."""
+        p = SimpleNamespace(**vars(self.p))
+        p.base_lrs, p.eta_min = [base], late_value(self.p.eta_min, self.p.base_lrs, base)
+        return Leaf(self.schedule, p).rates(t)[0]
 
     def join(self, group: Any, base: float) -> None:
         """Extend the parameters."""
@@ -454,9 +474,15 @@ def surround(inner: Curve, plan: Plan) -> Curve:
 
 
 def values_per_group(
-    config: SchedulerConfig, bases: Sequence[float], names: Sequence[str | None], key: str
+    config: SchedulerConfig,
+    bases: Sequence[float],
+    names: Sequence[str | None],
+    key: str,
+    params: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The values of a schedule that may differ between groups: a number for all, or a list with one for each.
+
+    With the resolved `params`, what depends on both is checked as well.
 
     Raises:
         SchedulerConfigError: for groups that are not there, a floor above the rate, bounds in the wrong order.
@@ -468,7 +494,10 @@ def values_per_group(
             values[name] = spread(getattr(config, name), bases, names, item.default, prefix + name)
         elif item.metadata.get("formula") and isinstance(getattr(config, name), list):
             _check_functions(getattr(config, name), len(bases), prefix + name)
-    return config.check_values(values, list(bases), prefix)
+    values = config.check_values(values, list(bases), prefix)
+    if params is not None:
+        config.check_bound({**params, **values}, list(bases), prefix)
+    return values
 
 
 def _check_functions(functions: list[Any], groups: int, key: str) -> None:
@@ -496,7 +525,7 @@ def bind(plan: Plan, bases: Sequence[float], names: Sequence[str | None] | None 
     if plan.stages:
         children = [bind(stage, bases, names) for _, stage in plan.stages]
         return surround(arranged(plan, children, list(bases)), plan)
-    p = SimpleNamespace(**{**plan.params, **values_per_group(plan.config, bases, names, plan.key)})
+    p = SimpleNamespace(**{**plan.params, **values_per_group(plan.config, bases, names, plan.key, plan.params)})
     p.base_lrs = list(bases)
     type(plan.config).prepare(p)
     return surround(Leaf(type(plan.config), p), plan)
@@ -507,90 +536,3 @@ def arranged(plan: Plan, children: Sequence[Curve], bases: list[float]) -> Curve
     if plan.config.arrangement == "sequence":
         return Stages(children, bases, [start for start, _ in plan.stages[1:]])
     return Product(children, bases)
-
-
-# ---------------------------------------------------------------------------------------- whole runs
-
-_CHUNK = 1 << 14
-
-
-def curve(scheduler: Any, base_lr: float, horizon: Horizon, *, group: int | str = 0) -> NDArray[Any]:
-    """The rates of a whole run, computed without torch by what also trains.
-
-    Args:
-        scheduler: a composed node, a dict, a config object, or the name of a schedule.
-        base_lr: the group's own rate.
-        horizon: the run's size.
-        group: index or name of the parameter group, where the schedule has values per group.
-
-    Returns:
-        float64 array of shape ``(scheduler steps of the run,)``: the rate of each, the first one first.
-
-    Raises:
-        SchedulerConfigError: for a configuration that does not fit the run, and for metric-driven schedules.
-
-    >>> from lr_configs import Horizon
-    >>> curve({"name": "cosine"}, base_lr=0.1, horizon=Horizon(epochs=4)).round(4).tolist()
-    [0.1, 0.0854, 0.05, 0.0146]
-    """
-    import numpy as np
-
-    from lr_configs.horizon import Horizon
-    from lr_configs.plan import resolve
-
-    if not isinstance(horizon, Horizon):
-        raise SchedulerConfigError(
-            "horizon",
-            horizon,
-            "a curve needs the run's size",
-            "Write lr_configs.Horizon(epochs=90, steps_per_epoch=391)",
-        )
-    base = check_base("base_lr", base_lr)
-    plan = _of_group(resolve(scheduler, horizon), group)
-    tree = bind(plan, [base])
-    if plan.steps is None:
-        raise SchedulerConfigError(
-            "horizon",
-            horizon,
-            f"the schedule advances by {plan.interval}s, and the run's length in {plan.interval}s is not known",
-            "Write Horizon(epochs=90, steps_per_epoch=391)",
-        )
-    out = np.empty(plan.steps)
-    with np.errstate(all="ignore"):  # what is not finite is refused below
-        for start in range(0, plan.steps, _CHUNK):
-            stop = min(start + _CHUNK, plan.steps)
-            out[start:stop] = tree.array(np.arange(start, stop, dtype=np.float64))[0]
-    if not np.isfinite(out).all():
-        at = int(np.flatnonzero(~np.isfinite(out))[0])
-        raise SchedulerConfigError(
-            "base_lr", base_lr, f"the rate of {plan.config.name} is {out[at]} at step {at}", "Lower the factors"
-        )
-    return out
-
-
-def _of_group(plan: Plan, group: int | str) -> Plan:
-    """The plan as one group sees it."""
-    import dataclasses
-
-    config = plan.config
-    if config.metric_driven and not plan.stages:
-        raise SchedulerConfigError(
-            f"{plan.key}.name" if plan.key else "name",
-            config.name,
-            "a schedule that reacts to a metric has no curve",
-            "Leave it out of curve(...), or choose a schedule of the step alone",
-        )
-    prefix = f"{plan.key}." if plan.key else ""
-    changed, params = config.to_dict(), dict(plan.params)
-    for name, item in config.__dataclass_fields__.items():
-        if item.metadata.get("per_group"):
-            value = select(getattr(config, name), group, prefix + name)
-            changed[name] = params[name] = item.default if is_default(value) else value
-        elif item.metadata.get("formula") and name in params:
-            changed[name] = select(getattr(config, name), group, prefix + name)
-            params[name] = select(params[name], group, prefix + name)
-    changed.pop("stages", None)
-    own = type(config).__new__(type(config))
-    own.__dict__.update({**config.__dict__, **changed})
-    stages = tuple((start, _of_group(stage, group)) for start, stage in plan.stages)
-    return dataclasses.replace(plan, config=own, params=params, stages=stages)

@@ -53,6 +53,17 @@ def _exp(x: float) -> float:
         return math.inf
 
 
+def _expm1(x: float) -> float:
+    try:
+        return math.expm1(x)
+    except OverflowError:
+        return math.inf
+
+
+def _log1p(x: float) -> float:
+    return math.log1p(x) if x > -1 else (-math.inf if x == -1 else math.nan)
+
+
 def _logarithm(function: Callable[[float], float]) -> Callable[[float], float]:
     return lambda x: function(x) if x > 0 else (-math.inf if x == 0 else math.nan)
 
@@ -95,6 +106,8 @@ scalar = SimpleNamespace(
     tanh=math.tanh,
     sqrt=lambda x: math.sqrt(x) if x >= 0 else math.nan,
     exp=_exp,
+    expm1=_expm1,
+    log1p=_log1p,
     log=_logarithm(math.log),
     log2=_logarithm(math.log2),
     log10=_logarithm(math.log10),
@@ -140,6 +153,8 @@ def array() -> SimpleNamespace:
         tanh=np.tanh,
         sqrt=np.sqrt,
         exp=np.exp,
+        expm1=np.expm1,
+        log1p=np.log1p,
         log=np.log,
         log2=np.log2,
         log10=np.log10,

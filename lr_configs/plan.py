@@ -159,6 +159,8 @@ def _read_params(data: dict[str, Any], config: SchedulerConfig, key: str, asked:
                 if isinstance(value, list)
                 else plan_data.integer(value, place)
             )
+        elif field.get("points"):
+            value = plan_data.points(value, place)
         params[name] = value
     return params
 
@@ -174,6 +176,8 @@ def written_lengths(config: SchedulerConfig) -> Iterator[tuple[str, Length]]:
             yield from (
                 (name, Length.parse(one, name)) for one in (value if isinstance(value, list) else [value]) if one
             )
+        elif item.metadata.get("points"):
+            yield from ((name, Length.parse(at, name)) for at, _ in getattr(config, name) if at)
     yield from (("length", Length.parse(size, "length")) for size in config.stage_lengths() if size is not None)
     for _, child in config.children():
         yield from written_lengths(child)
@@ -319,10 +323,18 @@ class _Resolver:
             value = getattr(config, name)
             if value is not None and item.metadata.get("length"):
                 value = self._lengths(value, prefix + name, start, span)
+            elif item.metadata.get("points"):
+                value = self._points(value, prefix + name, start, span)
             elif value is not None and item.metadata.get("formula"):
                 value = _bound(value, prefix + name, item.metadata, span)
             params[name] = value
         return params
+
+    def _points(self, value: list[list[Any]], key: str, start: int, span: int | None) -> list[list[Any]]:
+        """Points of a curve, of which the first may be at 0."""
+        written = [at for at, _ in value if at]
+        steps = [0] * (len(value) - len(written)) + self._lengths(written, key, start, span)
+        return [[at, factor] for at, (_, factor) in zip(steps, value, strict=True)]
 
     def _lengths(self, value: Any, key: str, start: int, span: int | None) -> Any:
         if not isinstance(value, list):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -62,6 +63,19 @@ def integer(value: Any, key: str) -> int:
     """A saved count."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise damaged(key, value)
+    return value
+
+
+def points(value: Any, key: str) -> Any:
+    """Saved points of a curve: positions in scheduler steps, each with a factor."""
+    if not isinstance(value, list) or not value:
+        raise damaged(key, value)
+    for point in value:
+        if not isinstance(point, list) or len(point) != 2 or isinstance(point[1], bool):
+            raise damaged(key, point)
+        integer(point[0], key)
+        if not isinstance(point[1], (int, float)) or not 0 <= point[1] < math.inf:
+            raise damaged(key, point)
     return value
 
 

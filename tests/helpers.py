@@ -96,6 +96,21 @@ TORCH_NAMES = {
     "sequential": T.SequentialLR,
     "chained": T.ChainedScheduler,
 }
+#: those that torch lacks
+BEYOND_TORCH = (
+    "inverse_sqrt",
+    "warmup_stable_decay",
+    "rex",
+    "noam",
+    "inverse_time",
+    "power",
+    "piecewise",
+    "slanted_triangular",
+    "tanh",
+    "hyperbolic",
+    "exp_hyperbolic",
+    "range_test",
+)
 #: those that are a function of the step
 CURVED = [name for name in TWINS if name != "reduce_on_plateau"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers import TORCH_NAMES, TWINS, optimizer
+from helpers import BEYOND_TORCH, TORCH_NAMES, TWINS, optimizer
 from omegaconf import OmegaConf
 
 import lr_configs
@@ -22,7 +22,7 @@ from lr_configs.schedules import StepLRConfig
 
 
 def test_the_names() -> None:
-    assert set(available()) == {*TORCH_NAMES, "none"}
+    assert set(available()) == {*TORCH_NAMES, "none", *BEYOND_TORCH}
     for name, cls in TORCH_NAMES.items():
         assert entry(name).__name__ == f"{cls.__name__}Config"
 
@@ -284,4 +284,4 @@ def test_public_names() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'bulid'"):
         lr_configs.bulid  # type: ignore[attr-defined]
     assert callable(lr_configs.build)
-    assert len(TWINS) == len(available())
+    assert {*TWINS, *BEYOND_TORCH} == set(available())

@@ -53,6 +53,8 @@ def values_of(item: Any) -> st.SearchStrategy[Any]:
         return st.none()
     if item.metadata.get("length"):
         return st.one_of(st.none(), st.lists(LENGTHS, min_size=1, max_size=3) if item.name == "milestones" else LENGTHS)
+    if item.metadata.get("points"):
+        return st.lists(st.tuples(LENGTHS, st.sampled_from([0, 0.5, 1.0])).map(list), min_size=1, max_size=3)
     if item.metadata.get("formula"):
         return st.just("0.5 * x") if item.metadata["formula"] == ("x",) else FORMULAS
     if item.metadata.get("per_group"):

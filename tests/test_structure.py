@@ -50,6 +50,7 @@ TORCH_FREE = (
     "plan",
     "registry",
     "curve_tree",
+    "whole_run",
     "resume",
     "schedules.*",
 )

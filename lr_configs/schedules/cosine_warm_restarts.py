@@ -7,14 +7,14 @@ from bisect import bisect_right
 from functools import lru_cache
 from typing import Any
 
-from lr_configs.config import Landmarks, SchedulerConfig, every, length, number, per_group, schedule
-from lr_configs.groups import check_floor, column, late_value
+from lr_configs.config import Landmarks, every, length, number, schedule
+from lr_configs.floor import FloorConfig, between
 
 _HALF_PI = math.pi / 2
 
 
 @schedule("cosine_warm_restarts")
-class CosineAnnealingWarmRestartsConfig(SchedulerConfig):
+class CosineAnnealingWarmRestartsConfig(FloorConfig):
     """A cosine from `base` to `eta_min` over each period, with a restart at every period's end.
 
     Torch's `CosineAnnealingWarmRestarts` (SGDR, arXiv 1608.03983): period `i` lasts ``T_0 * T_mult**i`` steps; in each,
@@ -32,7 +32,6 @@ class CosineAnnealingWarmRestartsConfig(SchedulerConfig):
 
     T_0: Any = length("10%")
     T_mult: int = number(1, 1, integer=True)
-    eta_min: Any = per_group(0.0, 0, share=True)
 
     @staticmethod
     def weights(p: Any, t: Any, m: Any) -> Any:
@@ -43,7 +42,7 @@ class CosineAnnealingWarmRestartsConfig(SchedulerConfig):
             starts, lengths = periods(p.T_0, p.T_mult)
             i = bisect_right(starts, m.first(t))
             f = _cosine(t - starts[i - 1] if i else t, lengths[i], m)
-        return (f, 1.0 - f) if p.eta_min else f
+        return between(f, p)
 
     @staticmethod
     def breaks(p: Any) -> list[float]:
@@ -51,26 +50,10 @@ class CosineAnnealingWarmRestartsConfig(SchedulerConfig):
         return [] if p.T_mult == 1 else list(periods(p.T_0, p.T_mult)[0])
 
     @staticmethod
-    def ends(p: Any) -> tuple[list[float], ...]:
-        """The base and, where there is one, the floor."""
-        return (p.base_lrs, column(p.eta_min, p.base_lrs)) if p.eta_min else (p.base_lrs,)
-
-    @staticmethod
-    def late_ends(p: Any, base: float) -> tuple[float, ...]:
-        """The base and the floor of a group that joins later."""
-        return (base, late_value(p.eta_min, p.base_lrs, base)) if p.eta_min else (base,)
-
-    @staticmethod
     def landmarks(p: Any) -> Landmarks:
         """The restarts, which are where a run had better end."""
         restarts = every(p.T_0) if p.T_mult == 1 else periods(p.T_0, p.T_mult)[0]
         return Landmarks(events=(("restart(s) at", restarts),), key="T_0", ends=restarts)
-
-    def check_values(self, values: dict[str, Any], bases: list[float], key: str) -> dict[str, Any]:
-        """A floor lies below the rate."""
-        if self.param == "lr":
-            check_floor(f"{key}eta_min", values["eta_min"], bases)
-        return values
 
 
 def _cosine(now: Any, n: int, m: Any) -> Any:

@@ -107,7 +107,9 @@ class CurveScheduler:
 
     def parameters(self) -> dict[str, Any]:
         """What the formula reads, out of torch's attributes; lists with one value per group are the very same ones."""
-        found = {key: getattr(self, key) for key in self.schedule.__dataclass_fields__ if key in self.__dict__}
+        fields = self.schedule.__dataclass_fields__
+        found = {key: fields[key].default for key in self.schedule.beyond_torch}
+        found |= {key: getattr(self, key) for key in fields if key in self.__dict__}
         return {**found, "base_lrs": self.base_lrs}
 
     def make_curve(self) -> Curve:

@@ -9,6 +9,8 @@ from typing import Any
 from torch.optim import Optimizer, lr_scheduler
 
 from lr_configs.config import COMMON, SchedulerConfig
+from lr_configs.curve_tree import values_per_group
+from lr_configs.plan import resolve
 from lr_configs.torch_classes.base import CurveScheduler
 
 #: a class is made once, so that instances of it know each other
@@ -25,7 +27,8 @@ class _Derived(CurveScheduler):
         given = {**dict(zip(own, args, strict=False)), **kwargs}
         if self.plan is None:  # by hand: lengths are scheduler steps
             checked = self.schedule(**given)
-            given = checked.check_values({key: getattr(checked, key) for key in own}, _bases(optimizer), "")
+            params = resolve(checked).params
+            given = {**params, **values_per_group(checked, _bases(optimizer), _names(optimizer), "", params)}
         for key, value in given.items():
             setattr(self, key, value)
         lr_scheduler.LRScheduler.__init__(self, optimizer, last_epoch)  # type: ignore[arg-type]
@@ -39,6 +42,10 @@ class _Derived(CurveScheduler):
 
 def _bases(optimizer: Any) -> list[float]:
     return [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+
+
+def _names(optimizer: Any) -> list[str | None]:
+    return [group.get("name") for group in optimizer.param_groups]
 
 
 def own_keys(config: type[SchedulerConfig]) -> list[str]:
