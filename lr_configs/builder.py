@@ -211,7 +211,10 @@ def _make(plan: Plan, optimizer: Any, outermost: Any) -> Any:
         if plan.config.arrangement == "sequence":
             arguments["milestones"] = [start for start, _ in plan.stages[1:]]
     else:
-        arguments |= {**plan.params, **_values(plan, optimizer), "optimizer": optimizer}
+        params = {**plan.params, **_values(plan, optimizer)}
+        vars(new).update(plan.config.altered(params))  # torch's constructor has no such keys
+        theirs = {key: value for key, value in params.items() if key not in plan.config.beyond_torch}
+        arguments |= {**theirs, "optimizer": optimizer}
     try:
         new.__init__(**arguments)
     except SchedulerConfigError:

@@ -431,6 +431,12 @@ class SchedulerConfig:
         """Cut the parameters per group, in place, to the first `count` groups."""
         del p.base_lrs[count:]
 
+    @classmethod
+    def altered(cls, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The keys that torch's class does not take, where they are not at their defaults; ``p.altered`` says if any."""
+        fields = cls.__dataclass_fields__
+        return {k: params[k] for k in cls.beyond_torch if k in params and params[k] != fields[k].default}
+
     @staticmethod
     def lowest(p: Any) -> Any:
         """The floor as a share of the groups' own rates, or a list of shares; it is in `p` as well, for the formula."""
@@ -489,11 +495,16 @@ COMMON = tuple(item.name for item in dataclasses.fields(SchedulerConfig))
 
 
 def _own_keys_first(cls: type[C]) -> type[C]:
-    """Put the schedule's own fields in front of the common ones, as the composed node shows them."""
+    """Put the schedule's own fields in front of the common ones, as the composed node shows them.
+
+    Those that torch's class has not stand with the common keys about the shape of the curve.
+    """
     fields = cls.__dataclass_fields__
     written = [k for k in cls.__annotations__ if k in fields and k not in COMMON]  # before those that it inherits
     own = [*written, *(k for k in fields if k not in COMMON and k not in written)]
-    order = ["_target_", "name", *own, *COMMON[2:]]
+    shape = COMMON.index("warmup_shape") + 1
+    theirs, ours = ([k for k in own if (k in cls.beyond_torch) is more] for more in (False, True))
+    order = ["_target_", "name", *theirs, *COMMON[2:shape], *ours, *COMMON[shape:]]
     cls.__dataclass_fields__ = {k: fields[k] for k in order}
     return cls
 

@@ -161,6 +161,7 @@ class Leaf(Curve):
         self.bases = list(self.p.base_lrs)
         self.ends = Ends(tuple([list(column) for column in columns]), len(columns) == 1)
         self.p.lowest = self.schedule.lowest(self.p)
+        self.p.altered = bool(self.schedule.altered(vars(self.p)))
         self._floor = self.p.lowest if self.schedule.clamps else None
         moving = self.schedule.momentum(self.p)
         self._momentum = None if moving is None else Ends(moving)

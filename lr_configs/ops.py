@@ -135,6 +135,10 @@ def array() -> SimpleNamespace:
         whole = getattr(function, "array", None)
         return whole(t) if whole else np.fromiter((function(x) for x in t.tolist()), np.float64, t.size)
 
+    def log1p(x: Any) -> Any:
+        with np.errstate(divide="ignore"):  # of -1 it is minus infinity
+            return np.log1p(x)
+
     return SimpleNamespace(
         where=np.where,
         choose=lambda condition, yes, no: np.where(condition, yes(), no()),
@@ -154,7 +158,7 @@ def array() -> SimpleNamespace:
         sqrt=np.sqrt,
         exp=np.exp,
         expm1=np.expm1,
-        log1p=np.log1p,
+        log1p=log1p,
         log=np.log,
         log2=np.log2,
         log10=np.log10,

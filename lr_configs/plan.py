@@ -58,8 +58,8 @@ class Plan:
 
         A Python callable cannot be kept: its name stands for it.
 
-        >>> resolve({"name": "cosine"}, Horizon(epochs=2, steps_per_epoch=5)).to_data()["params"]
-        {'T_max': 10, 'eta_min': 0.0}
+        >>> resolve({"name": "linear"}, Horizon(epochs=2, steps_per_epoch=5)).to_data()["params"]["total_iters"]
+        5
         """
         config = self.config
         return {
@@ -147,7 +147,8 @@ def _read_config(data: dict[str, Any], asked: Plan | None) -> SchedulerConfig:
 
 def _read_params(data: dict[str, Any], config: SchedulerConfig, key: str, asked: Plan | None) -> dict[str, Any]:
     beside = asked.params if asked is not None and asked.config.name == config.name else {}
-    params = {}
+    # What was saved before there were these keys had them at their defaults.
+    params = {name: config.__dataclass_fields__[name].default for name in config.beyond_torch}
     for name, value in data.items():
         place = f"{key}.{name}" if key else name
         field = config.__dataclass_fields__[name].metadata if name in config.__dataclass_fields__ else {}

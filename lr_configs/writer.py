@@ -16,6 +16,8 @@ from lr_configs.slots import Slot, slots_of
 
 #: below this relative difference a rate is the one that was written, not an edit of it
 _SAME = 1e-13
+#: so many times its rate, a group is above any floor
+_ABOVE = 1e12
 
 
 class Writer:
@@ -356,6 +358,8 @@ def base_through(curve: Curve, t: float, rate: float) -> tuple[float, float]:
         return rate, 1.0
     slope = (twice - once) / rate
     base = rate - (once - rate) / slope if slope > 0 else -1.0
+    if slope == 0:  # both are on the floor that the curve stays at, and above it the value is a multiple of the base
+        base = rate * (_ABOVE * rate / curve.probe(t, _ABOVE * rate))
     if base > 0 and math.isfinite(base) and math.isclose(curve.probe(t, base), rate, rel_tol=1e-9):
         return base, 1.0
     return rate, rate / once

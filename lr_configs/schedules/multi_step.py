@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import Landmarks, SchedulerConfig, lengths, number, schedule
+from lr_configs.config import Landmarks, lengths, number, schedule
+from lr_configs.floor import ClampedConfig
 from lr_configs.functions import check_growth
 
 
 @schedule("multi_step")
-class MultiStepLRConfig(SchedulerConfig):
+class MultiStepLRConfig(ClampedConfig):
     """``rate(t) = base * gamma ** (number of milestones that are at most t)``, as torch's `MultiStepLR`.
 
     Attributes:
         milestones: positions in the run, a rising list of lengths.
         gamma: multiplied in at every milestone, 0 or more.
+        eta_min: the rate falls no lower, per group; text like ``1%`` is a share of the group's own rate. Not in torch.
 
     >>> MultiStepLRConfig(milestones=["50%", "75%"]).gamma
     0.1
     """
+
+    beyond_torch = ("eta_min",)
 
     milestones: Any = lengths(["60%", "80%"])
     gamma: float = number(0.1, 0)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import Landmarks, SchedulerConfig, length, number, schedule
+from lr_configs.config import Landmarks, length, number, schedule
+from lr_configs.floor import FloorConfig, between
 
 
 @schedule("polynomial")
-class PolynomialLRConfig(SchedulerConfig):
+class PolynomialLRConfig(FloorConfig):
     """``rate(t) = base * (1 - t / total_iters) ** power``, and 0 from step `total_iters` on: torch's `PolynomialLR`.
+
+    With a floor, ``rate(t) = eta_min + (base - eta_min) (1 - t / total_iters) ** power``, as transformers' and timm's.
 
     Attributes:
         total_iters: a length.
         power: 0 or more.
+        eta_min: lowest rate, per group; text like ``1%`` is a share of the group's own rate. Not in torch.
 
     >>> PolynomialLRConfig(total_iters="100%", power=2).power
     2
     """
+
+    beyond_torch = ("eta_min",)
 
     total_iters: Any = length(5)
     power: float = number(1.0, 0)
@@ -27,14 +33,15 @@ class PolynomialLRConfig(SchedulerConfig):
         """What is left, to the power."""
         n = p.total_iters
         if n <= 0:
-            return m.where(t >= 0, 1.0, 1.0)
+            return between(m.where(t >= 0, 1.0, 1.0), p)
         left = (n - m.minimum(t, n)) / n
         # A fractional power of a whole array is slow, and most schedules are straight lines.
-        return left if p.power == 1 else left**p.power
+        return between(left if p.power == 1 else left**p.power, p)
 
     @staticmethod
     def landmarks(p: Any) -> Landmarks:
         """The end of the way down."""
         if p.power == 0:
             return Landmarks()
-        return Landmarks(events=(("0 from", (p.total_iters,)),), key="total_iters", ends=(p.total_iters,), flat=True)
+        word = "lowest from" if p.eta_min else "0 from"
+        return Landmarks(events=((word, (p.total_iters,)),), key="total_iters", ends=(p.total_iters,), flat=True)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import Landmarks, SchedulerConfig, every, length, number, schedule
+from lr_configs.config import Landmarks, every, length, number, schedule
+from lr_configs.floor import ClampedConfig
 from lr_configs.functions import check_growth
 
 
 @schedule("step")
-class StepLRConfig(SchedulerConfig):
+class StepLRConfig(ClampedConfig):
     """``rate(t) = base * gamma ** (t // step_size)``, as torch's `StepLR`: `base` until the first period ends.
 
     Attributes:
         step_size: update period, a length.
         gamma: multiplied in at every period, 0 or more.
+        eta_min: the rate falls no lower, per group; text like ``1%`` is a share of the group's own rate. Not in torch.
 
     >>> StepLRConfig(step_size=200, gamma=0.5).step_size
     200
     """
+
+    beyond_torch = ("eta_min",)
 
     step_size: Any = length("40%")
     gamma: float = number(0.1, 0)

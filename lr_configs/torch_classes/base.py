@@ -329,6 +329,8 @@ class CurveScheduler:
 
     def load_torch_state(self, state: dict[str, Any]) -> None:
         """Take over torch's entries of a state."""
+        for key in self.schedule.beyond_torch:  # a state that has none is of a schedule without it
+            self.__dict__.pop(key, None)
         super().load_state_dict(state)  # type: ignore[misc]
         self.__dict__["base_lrs"] = [float(base) for base in self.base_lrs]
 

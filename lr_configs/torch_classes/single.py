@@ -184,7 +184,7 @@ class CosineAnnealingLR(CurveScheduler, lr_scheduler.CosineAnnealingLR):
 class CosineAnnealingWarmRestarts(CurveScheduler, lr_scheduler.CosineAnnealingWarmRestarts):
     """Torch's `CosineAnnealingWarmRestarts`: a cosine from `base` to `eta_min` over each period.
 
-    `eta_min` may be a list, one per group; ``step(epoch + i / iterations)`` moves within an epoch.
+    `eta_min` may be a list, one per group, and `T_mult` a fraction; ``step(epoch + i / iterations)`` moves within an epoch.
     """
 
     schedule = CosineAnnealingWarmRestartsConfig
@@ -193,11 +193,14 @@ class CosineAnnealingWarmRestarts(CurveScheduler, lr_scheduler.CosineAnnealingWa
     fraction: float = 0.0
 
     def __init__(
-        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: Any = 0.0, last_epoch: int = -1
+        self, optimizer: Optimizer, T_0: int, T_mult: Any = 1, eta_min: Any = 0.0, last_epoch: int = -1
     ) -> None:
-        super().__init__(optimizer, T_0, T_mult, 0.0 if isinstance(eta_min, (list, tuple)) else eta_min, last_epoch)
-        if isinstance(eta_min, (list, tuple)):
-            self.eta_min: Any = list(eta_min)
+        several = isinstance(eta_min, (list, tuple))
+        fraction = isinstance(T_mult, float) and T_mult > 1
+        super().__init__(optimizer, T_0, 1 if fraction else T_mult, 0.0 if several else eta_min, last_epoch)
+        if several or fraction:  # which torch's constructor does not take
+            self.eta_min: Any = list(eta_min) if several else eta_min
+            self.T_mult: Any = T_mult
             if self.writer is not None:
                 self.writer.write(self.position)
 
@@ -225,7 +228,7 @@ class CosineAnnealingWarmRestarts(CurveScheduler, lr_scheduler.CosineAnnealingWa
     def check_order(self) -> None:
         """Torch's class does not check."""
 
-    def _period(self) -> tuple[float, int]:
+    def _period(self) -> tuple[float, float]:
         warm = self.plan.warmup if self.plan is not None else 0
         return period(max(self.position - warm, 0), self.T_0, self.T_mult)
 
@@ -239,12 +242,12 @@ class CosineAnnealingWarmRestarts(CurveScheduler, lr_scheduler.CosineAnnealingWa
         pass  # follows from the step
 
     @property
-    def T_i(self) -> int:
+    def T_i(self) -> float:
         """Length of the present period."""
         return self._period()[1]
 
     @T_i.setter
-    def T_i(self, value: int) -> None:
+    def T_i(self, value: float) -> None:
         pass
 
     def torch_state(self) -> dict[str, Any]:
