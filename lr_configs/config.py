@@ -19,6 +19,7 @@ from lr_configs.errors import SchedulerConfigError, nearest
 from lr_configs.formula import Formula
 from lr_configs.groups import share_of
 from lr_configs.horizon import LARGEST, Length
+from lr_configs.shapes import FALLING, HINTS
 from lr_configs.warmup import WARMUP_SHAPES
 
 #: keys that a stage leaves to the schedule around it
@@ -326,6 +327,12 @@ class SchedulerConfig:
             what remains.
         warmup_start_factor: factor at the first update, 0 to 1.
         warmup_shape: ``linear``, ``cosine``, ``exponential`` or ``constant``.
+        warmup_overlap: the schedule's clock runs during the warmup, as in timm: behind it the schedule is at its own
+            step `warmup`, and its relative lengths are shares of the whole.
+        cooldown: length of the tail, within the run, over which the rate that the schedule has there falls to 0, and
+            stays; the schedule's own lengths are the same with and without it.
+        cooldown_shape: ``linear``, ``cosine``, ``1-sqrt``, ``1-square`` or ``exponential``, as for the decay of
+            ``warmup_stable_decay``.
         param: what is driven: ``lr``, or another numeric key of the parameter groups (``weight_decay``,
             ``momentum``, ``betas.0``).
         verbose: print a line to stdout at every change of the rate.
@@ -362,6 +369,9 @@ class SchedulerConfig:
     warmup: Any = config_field(0, _zero_length, length=True)
     warmup_start_factor: float = number(0.01, 0, 1)
     warmup_shape: str = choice("linear", *WARMUP_SHAPES)
+    warmup_overlap: bool = flag(False)
+    cooldown: Any = config_field(0, _zero_length, length=True)
+    cooldown_shape: str = choice("linear", *FALLING, hints=HINTS)
     param: str = config_field("lr", _param)
     verbose: bool = flag(False)
     last_epoch: int = number(-1, -1, integer=True)
@@ -494,17 +504,28 @@ class SchedulerConfig:
 COMMON = tuple(item.name for item in dataclasses.fields(SchedulerConfig))
 
 
+def own_keys(config: type[SchedulerConfig]) -> list[str]:
+    """The keys of a schedule beside the common ones, in the order in which they are written.
+
+    Where torch has given one of its keys the name of a common one, it is the schedule's own.
+    """
+    common = SchedulerConfig.__dataclass_fields__
+    fields = config.__dataclass_fields__
+    return [k for k in fields if k not in common or (k != "name" and fields[k].metadata != common[k].metadata)]
+
+
 def _own_keys_first(cls: type[C]) -> type[C]:
     """Put the schedule's own fields in front of the common ones, as the composed node shows them.
 
     Those that torch's class has not stand with the common keys about the shape of the curve.
     """
     fields = cls.__dataclass_fields__
-    written = [k for k in cls.__annotations__ if k in fields and k not in COMMON]  # before those that it inherits
+    written = [k for k in cls.__annotations__ if k in fields and k != "name"]  # before those that it inherits
     own = [*written, *(k for k in fields if k not in COMMON and k not in written)]
     shape = COMMON.index("warmup_shape") + 1
     theirs, ours = ([k for k in own if (k in cls.beyond_torch) is more] for more in (False, True))
-    order = ["_target_", "name", *theirs, *COMMON[2:shape], *ours, *COMMON[shape:]]
+    common = [[k for k in part if k not in own] for part in (COMMON[2:shape], COMMON[shape:])]
+    order = ["_target_", "name", *theirs, *common[0], *ours, *common[1]]
     cls.__dataclass_fields__ = {k: fields[k] for k in order}
     return cls
 

@@ -20,6 +20,7 @@ from lr_configs.config import SchedulerConfig
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.groups import late_value, spread
 from lr_configs.ops import scalar
+from lr_configs.shapes import falling
 from lr_configs.warmup import warmup
 
 if TYPE_CHECKING:
@@ -256,38 +257,72 @@ class Warmup(_Around):
     """A warmup in front of a curve.
 
     Args:
-        inner: the curve, which begins at step `length`.
+        inner: the curve.
         length: scheduler steps.
         start: the factor at step 0.
         shape: see :mod:`lr_configs.warmup`.
+        begin: the step at which the curve is at its own step 0; `length`, or 0 where its clock runs during the warmup.
     """
 
-    def __init__(self, inner: Curve, length: int, start: float, shape: str) -> None:
+    def __init__(self, inner: Curve, length: int, start: float, shape: str, begin: int) -> None:
         super().__init__(inner)
-        self.length, self.start, self.shape = length, start, shape
+        self.length, self.start, self.shape, self.begin = length, start, shape, begin
 
     def at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends]:
         """The curve's first value times the warmup's factor, then the curve."""
         W = self.length
         if (t if m is scalar else t[0]) >= W:
-            return self.inner.at(t - W, m)
+            return self.inner.at(t - self.begin, m)
         weights, ends = self.inner.at(0)
         return _scaled(weights, warmup(self.shape, self.start, W, t, m)), ends
 
     def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
         """The curve's first value during the warmup."""
-        return self.inner.momentum_at(max(t - self.length, 0))
+        return self.inner.momentum_at(t - self.begin if t >= self.length else 0)
 
     def breaks(self) -> list[float]:
         """The end of the warmup, and those of the curve behind it."""
-        return [self.length, *(self.length + one for one in self.inner.breaks())]
+        return [self.length, *(one for one in (self.begin + b for b in self.inner.breaks()) if one > self.length)]
 
     def probe(self, t: float, base: float) -> float:
         """As the curve's, times the factor."""
         W = self.length
         if t >= W:
-            return self.inner.probe(t - W, base)
+            return self.inner.probe(t - self.begin, base)
         return float(self.inner.probe(0, base) * warmup(self.shape, self.start, W, t, scalar))
+
+
+class Cooldown(_Around):
+    """A tail: the value that a curve has at step `start`, and over `length` steps down to 0, where it stays."""
+
+    def __init__(self, inner: Curve, start: int, length: int, shape: str) -> None:
+        super().__init__(inner)
+        self.start, self.length, self.shape = start, length, shape
+
+    def at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends]:
+        """The curve, then what is left of its value."""
+        if (t if m is scalar else t[0]) < self.start:
+            return self.inner.at(t, m)
+        weights, ends = self.inner.at(self.start)
+        return _scaled(weights, self._left(t, m)), ends
+
+    def _left(self, t: Any, m: Any) -> Any:
+        end = self.start + self.length
+        return falling(self.shape, (end - m.minimum(t, end)) / self.length, m)
+
+    def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
+        """As the curve's; it stays in the tail."""
+        return self.inner.momentum_at(min(t, self.start))
+
+    def breaks(self) -> list[float]:
+        """Where the tail begins, and those of the curve in front of it."""
+        return [self.start, *(one for one in self.inner.breaks() if one < self.start)]
+
+    def probe(self, t: float, base: float) -> float:
+        """As the curve's, times what is left."""
+        if t < self.start:
+            return self.inner.probe(t, base)
+        return float(self.inner.probe(self.start, base) * self._left(t, scalar))
 
 
 class Hold(_Around):
@@ -470,7 +505,10 @@ def surround(inner: Curve, plan: Plan) -> Curve:
     if plan.hold is not None:
         inner = Hold(inner, plan.hold)
     if plan.warmup:
-        inner = Warmup(inner, plan.warmup, plan.config.warmup_start_factor, plan.config.warmup_shape)
+        config = plan.config
+        inner = Warmup(inner, plan.warmup, config.warmup_start_factor, config.warmup_shape, plan.own_start)
+    if plan.cooldown and plan.steps is not None:
+        inner = Cooldown(inner, max(plan.steps - plan.cooldown, 0), plan.cooldown, plan.config.cooldown_shape)
     return inner
 
 

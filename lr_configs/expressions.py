@@ -30,11 +30,16 @@ FUNCTIONS: dict[str, int | None] = {
     **dict.fromkeys(("abs", "sqrt", "exp", "log", "log2", "log10", "cos", "sin", "tanh", "floor", "ceil"), 1),
 }
 CONSTANTS = {"pi": math.pi, "e": math.e}
+#: what a formula of the step knows beside it: the run's length, the share of it that is over, the group's own rate
+BESIDE = ("T", "p", "base")
 REMEDY = (
-    "Write arithmetic, comparisons and 'a if condition else b' in t (or epoch) and T, with "
+    "Write arithmetic, comparisons and 'a if condition else b' in t (or epoch), T, p (t / T, at most 1) and base, with "
     + " ".join(FUNCTIONS)
     + " pi e"
 )
+
+
+_OWN = f"{REMEDY}; a function of Python has a name after lr_configs.register('name', function)"
 
 
 def refused(key: str, text: str, rule: str) -> SchedulerConfigError:
@@ -50,11 +55,13 @@ class Checked:
 
     Attributes:
         tree: its syntax tree.
-        uses_T: whether `T` occurs in it.
+        uses_T: whether `T` occurs in it, or `p`, which depends on it.
+        uses_base: whether `base` does.
     """
 
     def __init__(self, text: str, key: str, variables: tuple[str, ...]) -> None:
-        self.text, self.key, self.variables, self.uses_T = text, key, variables, False
+        self.text, self.key, self.variables = text, key, variables
+        self.uses_T = self.uses_base = False
         if len(text) > MAX_LENGTH:
             raise refused(key, text, f"a formula has at most {MAX_LENGTH} characters, this one {len(text)}")
         try:
@@ -79,7 +86,7 @@ class Checked:
             raise refused(self.key, self.text, f"a formula is nested at most {MAX_DEPTH} levels deep")
         for part in self._parts(node):
             self._check(part, depth + 1)
-        if isinstance(node, ast.BinOp) and not _varies(node, (*self.variables, "T")):
+        if isinstance(node, ast.BinOp) and not _varies(node, (*self.variables, *BESIDE)):
             value = Exact((), None).constant(node)
             if not math.isfinite(value):
                 raise self._not_allowed(node, f": its value is {value}")
@@ -112,6 +119,8 @@ class Checked:
                 part = self._source(func)
                 hint = nearest(part, FUNCTIONS).strip()
                 raise self._not_allowed(node, f": {part!r} is not one of its functions{', ' if hint else ''}{hint}")
+        if isinstance(node, ast.Attribute):
+            raise SchedulerConfigError(self.key, self.text, f"{self._source(node)!r} is not allowed in a formula", _OWN)
         raise self._not_allowed(node)
 
     def _check_number(self, node: ast.AST, value: float) -> None:
@@ -123,10 +132,11 @@ class Checked:
             raise self._not_allowed(node, ": this number is not finite")
 
     def _check_name(self, node: ast.AST, name: str) -> None:
-        known = [*self.variables, *(["T"] if "t" in self.variables else []), *CONSTANTS]
+        known = [*self.variables, *(BESIDE if "t" in self.variables else ()), *CONSTANTS]
         if name not in known:
             raise self._not_allowed(node, f": it is none of {' '.join(known)}")
-        self.uses_T = self.uses_T or name == "T"
+        self.uses_T = self.uses_T or name in ("T", "p")
+        self.uses_base = self.uses_base or name == "base"
 
     def _check_arguments(self, node: ast.AST, name: str, count: int) -> None:
         arity = FUNCTIONS[name]
@@ -151,13 +161,15 @@ class Style:
     Args:
         variables: names that stand for the step; the code knows it as `t`.
         T: the run's length.
+        base: the group's own rate.
     """
 
     #: the names that the code has
     names: dict[str, Any]
 
-    def __init__(self, variables: tuple[str, ...], T: int | None) -> None:
-        self.variables, self.T = variables, T
+    def __init__(self, variables: tuple[str, ...], T: int | None, base: float | None = None) -> None:
+        self.steps, self.T, self.base = variables, T, base
+        self.variables = (*variables, "p") if "t" in variables else variables
 
     def function(self, tree: ast.expr) -> Callable[..., Any]:
         """The function of the step that `tree` stands for."""
@@ -183,7 +195,7 @@ class Style:
         if isinstance(node, ast.Constant):
             return ast.Constant(float(node.value))  # type: ignore[arg-type]
         if not _varies(node, self.variables):
-            return ast.Constant(Exact((), self.T).constant(node))
+            return ast.Constant(Exact((), self.T, self.base).constant(node))
         return self.written(node)
 
     def written(self, node: ast.expr) -> ast.expr:
@@ -206,9 +218,12 @@ class Style:
         return self.number(self.condition(node))
 
     def _name(self, name: str) -> ast.expr:
-        if name in self.variables:
+        if name in self.steps:
             return ast.Name("t", ast.Load())
-        return ast.Constant(float(self.T or 0) if name == "T" else CONSTANTS[name])
+        if name == "p":
+            return _call("min", ast.BinOp(ast.Name("t", ast.Load()), ast.Div(), self._name("T")), ast.Constant(1.0))
+        known = {"T": float(self.T or 1), "base": float(self.base or 0), **CONSTANTS}
+        return ast.Constant(known[name])
 
     def condition(self, node: ast.expr) -> ast.expr:
         """`node` as something true or false."""
@@ -301,8 +316,8 @@ class Array(Style):
 
     names: dict[str, Any] = {}
 
-    def __init__(self, variables: tuple[str, ...], T: int | None) -> None:
-        super().__init__(variables, T)
+    def __init__(self, variables: tuple[str, ...], T: int | None, base: float | None = None) -> None:
+        super().__init__(variables, T, base)
         import numpy as np
 
         self.names = {
@@ -367,6 +382,8 @@ class Jumps(Array):
                 return args
             case ast.IfExp(test=test):
                 return [test]
+            case ast.Name(id="p"):
+                return [_minus(node, ast.Constant(1.0))]
         return []
 
 

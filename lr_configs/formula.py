@@ -21,7 +21,7 @@ _CHUNK = 1 << 16
 
 
 class Formula:
-    """A factor as a function of the step `t` (also `epoch`) and the run's length `T`.
+    """A factor as a function of the step `t` (also `epoch`), the run's length `T`, ``p = min(t / T, 1)`` and the rate `base`.
 
     A number and an array agree at every step, in IEEE arithmetic: ``1 / 0`` is an infinity, which is refused only
     where it is the result. (Of two zeros of different sign numpy does not say which one is the smaller.)
@@ -31,6 +31,7 @@ class Formula:
         key: where it is written, for errors.
         T: what `T` stands for, in scheduler steps; None while it is not known.
         variable: names that stand for the step.
+        base: the group's own rate; None while it is not known.
 
     Raises:
         SchedulerConfigError: naming the part that is not allowed.
@@ -46,27 +47,37 @@ class Formula:
 
     # Without __dict__ torch cannot copy the formula into a checkpoint, where it would replace the one
     # of the resuming run.
-    __slots__ = ("T", "_array", "_exact", "_fast", "_tree", "key", "text", "uses_T", "variable")
+    __slots__ = (
+        "T", "_array", "_exact", "_fast", "_of_base", "_to_check", "_tree", "base", "key", "text", "uses_T", "uses_base",
+        "variable",
+    )  # fmt: skip
 
     def __init__(
-        self, text: str, key: str = "lr_lambda", T: int | None = None, variable: tuple[str, ...] = ("t", "epoch")
+        self,
+        text: str,
+        key: str = "lr_lambda",
+        T: int | None = None,
+        variable: tuple[str, ...] = ("t", "epoch"),
+        base: float | None = None,
     ) -> None:
-        self.text, self.key, self.T, self.variable = text, key, T, variable
+        self.text, self.key, self.T, self.variable, self.base = text, key, T, variable, base
+        self._of_base: dict[float, Formula] = {}
+        self._to_check: tuple[int | None, int] | None = None
         checker = Checked(text, key, variable)
         self._tree = checker.tree
-        self.uses_T = checker.uses_T
+        self.uses_T, self.uses_base = checker.uses_T, checker.uses_base
         self._fast: Callable[[float], float] = self._first_call
         self._exact: Callable[[float], float] | None = None
         self._array: Callable[[Any], Any] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Formula, (self.text, self.key, self.T, self.variable)
+        return Formula, (self.text, self.key, self.T, self.variable, self.base)
 
     def __repr__(self) -> str:
         return f"Formula({self.text!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Formula) and (self.text, self.T) == (other.text, other.T)
+        return isinstance(other, Formula) and (self.text, self.T, self.base) == (other.text, other.T, other.base)
 
     def __hash__(self) -> int:
         return hash((self.text, self.T))
@@ -78,6 +89,21 @@ class Formula:
         if T is None:
             raise self._unbound()
         return Formula(self.text, self.key, T, self.variable)
+
+    def of_base(self, base: float) -> Formula:
+        """The same formula for a group with this rate; the same object for the same rate.
+
+        Raises:
+            SchedulerConfigError: where :meth:`check` has been asked for, and the formula fails with this rate.
+        """
+        if not self.uses_base:
+            return self
+        known = self._of_base.get(base)
+        if known is None:
+            known = self._of_base[base] = Formula(self.text, self.key, self.T, self.variable, base)
+            if self._to_check is not None:
+                known.check(*self._to_check)
+        return known
 
     def __call__(self, t: float) -> float:
         """The factor at step `t`.
@@ -124,6 +150,9 @@ class Formula:
         """
         import numpy as np
 
+        if self.uses_base and self.base is None:  # when the groups are known
+            self._to_check = steps, first
+            return
         steps = 1000 if steps is None else steps
         whole = steps if steps <= _CHECKED_WHOLLY else _CHECKED_SAMPLE
         for start in range(first, whole, _CHUNK):
@@ -179,7 +208,7 @@ class Formula:
     def _compiled(self, style: type[Style]) -> Callable[..., Any]:
         if self.uses_T and self.T is None:
             raise self._unbound()
-        return style(self.variable, self.T).function(self._tree)
+        return style(self.variable, self.T, self.base).function(self._tree)
 
     def _unbound(self) -> SchedulerConfigError:
         return SchedulerConfigError(
@@ -187,7 +216,7 @@ class Formula:
             self.text,
             "T is the run's length, which is not known here",
             "Add lr_configs.LRSchedulerCallback() to the trainer, give horizon=Horizon(epochs=90, steps_per_epoch=391), "
-            "or write a number instead of T",
+            "or write a number instead of T (or of p, which is t / T)",
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
 
 from lr_configs.errors import SchedulerConfigError
+from lr_configs.formula import Formula
 from lr_configs.ops import scalar
 
 
@@ -26,10 +28,14 @@ class FunctionWeights:
 
     Args:
         functions: a list with one per group.
+        bases: the groups' own rates, which formulas may depend on.
         of: what to make of each distinct function, e.g. its running product.
     """
 
-    def __init__(self, functions: list[Any], of: Callable[[Any], Any] | None = None) -> None:
+    def __init__(self, functions: list[Any], bases: list[float], of: Callable[[Any], Any] | None = None) -> None:
+        functions = [
+            one.of_base(base) if isinstance(one, Formula) else one for one, base in zip(functions, bases, strict=False)
+        ]
         distinct = {id(one): one for one in functions}
         order = {key: k for k, key in enumerate(distinct)}
         self.distinct = [one if of is None else of(one) for one in distinct.values()]
@@ -47,6 +53,50 @@ class FunctionWeights:
         return isinstance(other, FunctionWeights) and (self.distinct, self.which) == (other.distinct, other.which)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class Timed:
+    """A Python function of the step and of the run's length, for a run of `T` scheduler steps.
+
+    >>> Timed(lambda t, T: 1 - t / T, 4)(1)
+    0.75
+    """
+
+    # Without __dict__ torch does not copy it into a checkpoint.
+    __slots__ = ("T", "function")
+
+    def __init__(self, function: Callable[[float, int], float], T: int) -> None:
+        self.function, self.T = function, T
+
+    def __call__(self, t: float) -> float:
+        """The factor at step `t`."""
+        return self.function(t, self.T)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Timed) and (self.function, self.T) == (other.function, other.T)
+
+    def __hash__(self) -> int:
+        return hash((self.function, self.T))
+
+
+def timed(function: Any, key: str, steps: int | None) -> Any:
+    """A Python function as one of the step alone: one that takes ``(t, T)`` gets the run's length."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some of those written in C do not say
+        return function
+    required = [
+        one for one in parameters
+        if one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]  # fmt: skip
+    if len(required) != 2:
+        return function
+    if steps is None:
+        raise SchedulerConfigError(
+            key, function, "this function takes the run's length, which is not known here",
+            "Give horizon=Horizon(epochs=90, steps_per_epoch=391), or take the step alone",
+        )  # fmt: skip
+    return Timed(function, steps)
 
 
 class Product:

@@ -6,16 +6,16 @@ see the same numbers.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lr_configs import plan_data
-from lr_configs.config import COMMON, SchedulerConfig
+from lr_configs.config import SchedulerConfig, own_keys
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.formula import Formula
+from lr_configs.functions import timed
 from lr_configs.horizon import Clock, Horizon, Length
 from lr_configs.plan_data import differences
 from lr_configs.registry import parse
@@ -31,7 +31,8 @@ class Plan:
     Attributes:
         config: what it was resolved from.
         params: the schedule's own keys; lengths in scheduler steps, formulas bound to the run's length.
-        warmup: scheduler steps of warmup, in front of the schedule's own step 0.
+        warmup: scheduler steps of warmup, in front of the schedule's own step 0 (but for `warmup_overlap`).
+        cooldown: scheduler steps of the tail at the end of `steps`.
         hold: the schedule's own step after which the rate stays where it is, or None: a last stage with a length of
             its own does not go on when that has passed.
         interval: ``epoch`` or ``step``, what a scheduler step is.
@@ -52,6 +53,12 @@ class Plan:
     stages: tuple[tuple[int, Plan], ...] = ()
     key: str = ""
     notes: tuple[str, ...] = ()
+    cooldown: int = 0
+
+    @property
+    def own_start(self) -> int:
+        """Scheduler steps in front of the schedule's own step 0."""
+        return 0 if self.config.warmup_overlap else self.warmup
 
     def to_data(self) -> dict[str, Any]:
         """The resolved schedule as plain data, which a checkpoint can keep; `from_data` is the inverse.
@@ -108,6 +115,9 @@ def _stage_data(plan: Plan) -> dict[str, Any]:
         "warmup": plan.warmup,
         "warmup_shape": plan.config.warmup_shape,
         "warmup_start_factor": plan.config.warmup_start_factor,
+        "warmup_overlap": plan.config.warmup_overlap,
+        "cooldown": plan.cooldown,
+        "cooldown_shape": plan.config.cooldown_shape,
         "hold": plan.hold,
         "steps": plan.steps,
         "stages": [[start, _stage_data(stage)] for start, stage in plan.stages],
@@ -129,6 +139,7 @@ def _read_plan(data: Any, config: SchedulerConfig, shared: tuple[str, int], aske
         interval=shared[0],
         frequency=shared[1],
         steps=read("steps", int, None),
+        cooldown=plan_data.integer(data.get("cooldown", 0), "cooldown"),  # older ones have none
         stages=tuple(
             (plan_data.integer(start, "stages"), _read_plan(stage, child, shared, beside))
             for (start, stage), (_, child), (_, beside) in zip(stages, children, own, strict=True)
@@ -272,8 +283,9 @@ class _Resolver:
         prefix = f"{key}." if key else ""
         warm = self._warmup(config, start, span, prefix)
         # A run of one step may be all warmup; the schedule's shares are then of that step.
-        rest = None if span is None else max(span - warm, 1)
-        params = self._params(config, start + warm, rest, prefix)
+        begin = 0 if config.warmup_overlap else warm
+        rest = None if span is None else max(span - begin, 1)
+        params = self._params(config, start + begin, rest, prefix)
         return Plan(
             config=config,
             params=config.resolved(params, rest, key),
@@ -282,8 +294,9 @@ class _Resolver:
             interval=self.clock.interval,
             frequency=self.clock.frequency,
             steps=span,
-            stages=self._stages(config, start + warm, rest, prefix),
+            stages=self._stages(config, start + begin, rest, prefix),
             key=key,
+            cooldown=self._cooldown(config, start, span, warm, prefix),
         )
 
     def _length(self, value: Any, key: str, start: int, span: int | None) -> int:
@@ -315,12 +328,33 @@ class _Resolver:
             "Shorten the warmup, or train for longer",
         )
 
+    def _cooldown(self, config: SchedulerConfig, start: int, span: int | None, warm: int, prefix: str) -> int:
+        if not config.cooldown or "cooldown" in own_keys(type(config)):
+            return 0
+        key, written = f"{prefix}cooldown", config.cooldown
+        if span is None:
+            raise SchedulerConfigError(
+                key, written, "a cooldown ends with the run, whose length is not known here",
+                "Give horizon=Horizon(epochs=90, steps_per_epoch=391)",
+            )  # fmt: skip
+        length = Length.parse(written, key)
+        exact = self.clock.exact(length, key, written, start + span, span, back=True)
+        steps = self.clock.round(length, exact, key, written)
+        if self.clock.is_lifted(length, exact):
+            self.notes.append(f"{key}={written} is 1 of {span} steps here, the least there is")
+        if steps > span - warm and not (length.is_share and span == 1):
+            raise SchedulerConfigError(
+                key, written, f"the cooldown takes {steps} scheduler steps, and {span - warm} are left behind the warmup",
+                "Shorten the cooldown or the warmup, or train for longer",
+            )  # fmt: skip
+        return steps
+
     def _params(self, config: SchedulerConfig, start: int, span: int | None, prefix: str) -> dict[str, Any]:
         params = {}
-        for item in dataclasses.fields(config):
-            name = item.name
-            if name in COMMON or name == "stages":
+        for name in own_keys(type(config)):
+            if name == "stages":
                 continue
+            item = config.__dataclass_fields__[name]
             value = getattr(config, name)
             if value is not None and item.metadata.get("length"):
                 value = self._lengths(value, prefix + name, start, span)
@@ -382,7 +416,7 @@ def _bound(value: Any, key: str, field: Mapping[Any, Any], steps: int | None) ->
     if isinstance(value, list):
         return [_bound(one, f"{key}.{i}", field, steps) for i, one in enumerate(value)]
     if not isinstance(value, str):
-        return value
+        return timed(value, key, steps) if "t" in field["formula"] else value
     formula = Formula(value, key, variable=field["formula"])
     if "t" not in formula.variable:
         return formula

@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.formula import Formula
+from lr_configs.functions import Timed
 
 #: numbers, text, None, lists and dicts, as ``torch.load(weights_only=True)`` reads them
 Data: TypeAlias = Any
 
-_FORMULA = "formula"
+_FORMULA, _FUNCTION = "formula", "function"
 _MISSING: Any = object()
 
 
@@ -46,6 +47,8 @@ def encode(value: Any) -> Data:
         return [encode(one) for one in value]
     if isinstance(value, Formula):
         return {_FORMULA: value.text, "T": value.T}
+    if isinstance(value, Timed):
+        return {_FUNCTION: name_of(value.function), "T": value.T}
     return name_of(value)
 
 
@@ -107,6 +110,8 @@ def decode(value: Data, key: str, variables: tuple[str, ...], asked: Any) -> Any
         return [decode(one, f"{key}.{i}", variables, beside[i]) for i, one in enumerate(value)]
     if isinstance(value, dict):
         read = reader(value, key)
+        if _FUNCTION in value:
+            return Timed(_callable(read(_FUNCTION, str), key, getattr(asked, "function", None)), read("T", int))
         text, length = read(_FORMULA, str), read("T", int, None)
         return Formula(text, key, length, variables)
     if value is None:
@@ -153,13 +158,22 @@ def function(data: Data) -> Data:
 
 def _stage_function(data: Data) -> Data:
     warmup = {"steps": data["warmup"], "shape": data["warmup_shape"], "start_factor": data["warmup_start_factor"]}
+    if data.get("warmup_overlap"):
+        warmup["overlap"] = True
     return {
         "name": data["name"],
         "params": data["params"],
         "warmup": warmup if data["warmup"] else None,
+        "cooldown": _cooldown(data),
         "hold": data["hold"],
         "stages": [[start, _stage_function(stage)] for start, stage in data["stages"]],
     }
+
+
+def _cooldown(data: Data) -> Data:
+    """Where the tail begins, and how it falls; None where there is none."""
+    steps = data.get("cooldown", 0)
+    return {"from": data["steps"] - steps, "steps": steps, "shape": data["cooldown_shape"]} if steps else None
 
 
 def differences(old: Data, new: Data) -> list[str]:
@@ -180,6 +194,8 @@ def _changed(key: str, old: Any, new: Any, before: Any = None, after: Any = None
 
 
 def _words(value: Any, written: Any) -> str:
+    if isinstance(value, dict) and _FUNCTION in value:
+        return f"{value[_FUNCTION]} with T={value['T']}"
     if isinstance(value, dict) and _FORMULA in value:
         return repr(value[_FORMULA]) + ("" if value["T"] is None else f" with T={value['T']}")
     if isinstance(value, list):
@@ -212,6 +228,12 @@ def _warmup_differences(old: Data, new: Data, before: Data, after: Data, prefix:
     if old["warmup"] and new["warmup"]:
         for key in ("warmup_shape", "warmup_start_factor"):
             yield _changed(prefix + key, old[key], new[key])
+        yield _changed(f"{prefix}warmup_overlap", old.get("warmup_overlap", False), new.get("warmup_overlap", False))
+    tails = [
+        "none" if tail is None else f"{tail['shape']} from {tail['from']} over {tail['steps']} steps"
+        for tail in (_cooldown(old), _cooldown(new))
+    ]
+    yield "" if tails[0] == tails[1] else f"{prefix}cooldown {tails[0]} -> {tails[1]}"
     if old["hold"] != new["hold"]:
         ends = ["never" if one is None else f"after {one} steps" for one in (old["hold"], new["hold"])]
         yield f"{prefix}hold {ends[0]} -> {ends[1]}"

@@ -8,7 +8,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from lr_configs.config import COMMON, SchedulerConfig
+from lr_configs.config import COMMON, SchedulerConfig, own_keys
 from lr_configs.errors import SchedulerConfigError, nearest
 
 #: what `_target_` of every node says
@@ -189,7 +189,7 @@ def _understood(node: Mapping[Any, Any]) -> dict[str, Any]:
 def _unknown_key(found: type[SchedulerConfig], key: str, value: Any) -> SchedulerConfigError:
     name = _name(found)
     fields = [item.name for item in dataclasses.fields(found)]
-    own = [k for k in found.__dataclass_fields__ if k not in COMMON]
+    own = own_keys(found)
     others = [other for other, config in _entries().items() if key in config.__dataclass_fields__]
     elsewhere = f"{', '.join(others)} {'has' if len(others) == 1 else 'have'} it. " if others else ""
     return SchedulerConfigError(

@@ -148,7 +148,7 @@ class Part:
     @property
     def start(self) -> int:
         """The position of its own step 0."""
-        return self.begin + self.plan.warmup
+        return self.begin + self.plan.own_start
 
     @cached_property
     def landmarks(self) -> Landmarks:
@@ -176,7 +176,7 @@ class Part:
 
 def parts(plan: Plan, begin: int = 0, stop: int | None = None, hold: int | None = None) -> Iterator[Part]:
     """The single schedules that make up a plan."""
-    start = begin + plan.warmup
+    start = begin + plan.own_start
     if plan.hold is not None:
         hold = start + plan.hold if hold is None else min(hold, start + plan.hold)
     if not plan.stages:
@@ -195,12 +195,20 @@ def warmups(plan: Plan, begin: int = 0) -> Iterator[tuple[int, Plan]]:
     if plan.warmup:
         yield begin, plan
     for first, stage in plan.stages:
-        yield from warmups(stage, begin + plan.warmup + first)
+        yield from warmups(stage, begin + plan.own_start + first)
+
+
+def cooldowns(plan: Plan, begin: int = 0) -> Iterator[int]:
+    """The positions at which tails begin."""
+    if plan.cooldown and plan.steps is not None:
+        yield begin + plan.steps - plan.cooldown
+    for first, stage in plan.stages:
+        yield from cooldowns(stage, begin + plan.own_start + first)
 
 
 def sequences(plan: Plan, begin: int = 0) -> Iterator[tuple[int, Plan]]:
     """Every sequence of stages with the position of its own step 0."""
-    start = begin + plan.warmup
+    start = begin + plan.own_start
     if plan.config.arrangement == "sequence":
         yield start, plan
     for first, stage in plan.stages:
@@ -260,6 +268,7 @@ class Report:
         for begin, plan in warmups(self.plan):
             if self._ahead(begin + plan.warmup):
                 yield self._warmup(begin, plan)
+        yield from (f"cooldown from {self._when(begin)}" for begin in cooldowns(self.plan) if self._ahead(begin))
         for start, plan in sequences(self.plan):
             yield from self._stages(start, plan)
         found: dict[str, list[Position]] = {}

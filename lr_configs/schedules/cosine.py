@@ -48,7 +48,8 @@ class CosineAnnealingLRConfig(FloorConfig):
     @staticmethod
     def landmarks(p: Any) -> Landmarks:
         """The turns: behind the first it climbs again."""
-        return Landmarks(events=(("turn(s) at", every(p.T_max)),), key="T_max", ends=(p.T_max,), beyond="climbs again")
+        turns = every(p.T_max) if p.cycles == 0.5 else ()  # with more waves they need not be at whole steps
+        return Landmarks(events=(("turn(s) at", turns),), key="T_max", ends=(p.T_max,), beyond="climbs again")
 
 
 def _altered(p: Any, t: Any, m: Any) -> Any:

@@ -72,8 +72,11 @@ class CosineAnnealingWarmRestartsConfig(FloorConfig):
     @staticmethod
     def landmarks(p: Any) -> Landmarks:
         """The restarts, which are where a run had better end."""
-        restarts = every(p.T_0) if p.T_mult == 1 else periods(p.T_0, p.T_mult)[0]
-        return Landmarks(events=(("restart(s) at", restarts),), key="T_0", ends=restarts)
+        restarts = every(p.T_0) if p.T_mult == 1 else [math.ceil(one) for one in periods(p.T_0, p.T_mult)[0]]
+        if p.cycles is None:
+            return Landmarks(events=(("restart(s) at", restarts),), key="T_0", ends=restarts)
+        events = ("restart(s) at", restarts[: p.cycles - 1]), ("lowest from", restarts[p.cycles - 1 : p.cycles])
+        return Landmarks(events=events, key="T_0", ends=restarts[: p.cycles], flat=True)
 
 
 def _altered(p: Any, t: Any, m: Any) -> Any:

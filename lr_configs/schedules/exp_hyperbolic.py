@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import SchedulerConfig, length, per_group, schedule
+from lr_configs.config import Landmarks, SchedulerConfig, length, per_group, schedule
 from lr_configs.floor import powers, shares
 from lr_configs.groups import check_floor
 from lr_configs.hyperbola import check_bound, drop
@@ -36,6 +36,11 @@ class ExpHyperbolicLRConfig(SchedulerConfig):
     def weights(p: Any, t: Any, m: Any) -> Any:
         """A power of the lowest share."""
         return powers(p.lowest, drop(p, t, m)[0], m)
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The end."""
+        return Landmarks(events=(("flat from", (p.total_steps,)),), key="total_steps", ends=(p.total_steps,), flat=True)
 
     @staticmethod
     def lowest(p: Any) -> Any:

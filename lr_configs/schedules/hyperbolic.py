@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import length, schedule
+from lr_configs.config import Landmarks, length, schedule
 from lr_configs.floor import FloorConfig
 from lr_configs.hyperbola import check_bound, drop
 
@@ -36,6 +36,11 @@ class HyperbolicLRConfig(FloorConfig):
         """The share of the way that is left, and the share that is gone."""
         gone, left = drop(p, t, m)
         return (left, gone) if p.eta_min else left
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The end."""
+        return Landmarks(events=(("flat from", (p.total_steps,)),), key="total_steps", ends=(p.total_steps,), flat=True)
 
     def resolved(self, params: dict[str, Any], steps: int | None, key: str) -> dict[str, Any]:
         """The run is no longer than the longest."""

@@ -13,8 +13,9 @@ class LambdaLRConfig(SchedulerConfig):
     """``rate(t) = base * lr_lambda(t)``, as torch's `LambdaLR`; the formula goes on beyond the run.
 
     Attributes:
-        lr_lambda: formula in the step ``t`` (or ``epoch``) and the run's length ``T`` behind the warmup, in scheduler
-            steps, or a Python callable of the step; a list has one for each parameter group. Finite and not negative.
+        lr_lambda: formula in the step ``t`` (or ``epoch``), the run's length ``T`` behind the warmup, in scheduler steps,
+            the progress ``p = min(t / T, 1)`` and the group's own rate ``base``; or a Python callable of ``(t)`` or
+            ``(t, T)``; a list has one for each parameter group. Finite and not negative.
 
     >>> LambdaLRConfig(lr_lambda="1 / (1 + t)").lr_lambda
     '1 / (1 + t)'
@@ -26,7 +27,7 @@ class LambdaLRConfig(SchedulerConfig):
     def prepare(cls, p: Any) -> None:
         """The functions, one for each group."""
         p.lr_lambdas = list(p.lr_lambda) if isinstance(p.lr_lambda, list) else [p.lr_lambda] * len(p.base_lrs)
-        p.functions = FunctionWeights(p.lr_lambdas)
+        p.functions = FunctionWeights(p.lr_lambdas, p.base_lrs)
         p.single = p.functions.single
 
     @staticmethod
@@ -34,14 +35,14 @@ class LambdaLRConfig(SchedulerConfig):
         """A group that joins later has the last one's function."""
         p.base_lrs.append(base)
         p.lr_lambdas.append(p.lr_lambdas[-1])
-        p.functions = FunctionWeights(p.lr_lambdas)
+        p.functions = FunctionWeights(p.lr_lambdas, p.base_lrs)
         p.single = p.functions.single
 
     @staticmethod
     def drop(p: Any, count: int) -> None:
         """The functions, too."""
         del p.base_lrs[count:], p.lr_lambdas[count:]
-        p.functions = FunctionWeights(p.lr_lambdas)
+        p.functions = FunctionWeights(p.lr_lambdas, p.base_lrs)
         p.single = p.functions.single
 
     @staticmethod

@@ -14,7 +14,7 @@ class MultiplicativeLRConfig(SchedulerConfig):
     """``rate(t) = base * lr_lambda(1) * ... * lr_lambda(t)``, as torch's `MultiplicativeLR`: `base` at step 0.
 
     Attributes:
-        lr_lambda: the factor of each step, as for ``lambda``: a formula in ``t`` (or ``epoch``) and ``T``, a callable,
+        lr_lambda: the factor of each step, as for ``lambda``: a formula in ``t`` (or ``epoch``), ``T``, ``p`` and ``base``, a callable,
             or a list with one for each group. Finite and not negative, and so is the product.
 
     >>> MultiplicativeLRConfig(lr_lambda=0.95).lr_lambda
@@ -27,7 +27,7 @@ class MultiplicativeLRConfig(SchedulerConfig):
     def prepare(cls, p: Any) -> None:
         """The functions, one for each group."""
         p.lr_lambdas = list(p.lr_lambda) if isinstance(p.lr_lambda, list) else [p.lr_lambda] * len(p.base_lrs)
-        p.functions = FunctionWeights(p.lr_lambdas, Product)
+        p.functions = FunctionWeights(p.lr_lambdas, p.base_lrs, Product)
         p.single = p.functions.single
 
     @staticmethod
@@ -35,14 +35,14 @@ class MultiplicativeLRConfig(SchedulerConfig):
         """A group that joins later has the last one's function."""
         p.base_lrs.append(base)
         p.lr_lambdas.append(p.lr_lambdas[-1])
-        p.functions = FunctionWeights(p.lr_lambdas, Product)
+        p.functions = FunctionWeights(p.lr_lambdas, p.base_lrs, Product)
         p.single = p.functions.single
 
     @staticmethod
     def drop(p: Any, count: int) -> None:
         """The functions, too."""
         del p.base_lrs[count:], p.lr_lambdas[count:]
-        p.functions = FunctionWeights(p.lr_lambdas, Product)
+        p.functions = FunctionWeights(p.lr_lambdas, p.base_lrs, Product)
         p.single = p.functions.single
 
     @staticmethod
@@ -61,7 +61,11 @@ class MultiplicativeLRConfig(SchedulerConfig):
         written = self.lr_lambda if isinstance(self.lr_lambda, list) else [self.lr_lambda]
         functions = params["lr_lambda"] if isinstance(params["lr_lambda"], list) else [params["lr_lambda"]]
         for text, function in zip(written, functions, strict=True):
-            overflow = Product(function).overflow(steps) if hasattr(function, "array") and steps is not None else None
+            overflow = (
+                Product(function).overflow(steps)
+                if hasattr(function, "array") and not function.uses_base and steps is not None
+                else None
+            )
             if overflow is not None:
                 raise SchedulerConfigError(
                     f"{key}.lr_lambda" if key else "lr_lambda",

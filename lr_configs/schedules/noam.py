@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lr_configs.config import length, number, schedule
+from lr_configs.config import Landmarks, length, number, schedule
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.floor import FloorConfig
 from lr_configs.groups import column
@@ -48,6 +48,11 @@ class NoamLRConfig(FloorConfig):
     def breaks(p: Any) -> list[float]:
         """The peak."""
         return [p.warmup_steps]
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The peak."""
+        return Landmarks(events=(("top at", (p.warmup_steps,)),), key="warmup_steps", expected=(p.warmup_steps,))
 
     def check_bound(self, p: Mapping[str, Any], bases: list[float], key: str) -> None:
         """A floor lies below the peak."""

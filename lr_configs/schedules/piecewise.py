@@ -7,7 +7,7 @@ import math
 from bisect import bisect_right
 from typing import Any
 
-from lr_configs.config import SchedulerConfig, check_factor, check_length, choice, config_field, schedule
+from lr_configs.config import Landmarks, SchedulerConfig, check_factor, check_length, choice, config_field, schedule
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.horizon import Length
 
@@ -79,6 +79,12 @@ class PiecewiseLRConfig(SchedulerConfig):
     def breaks(p: Any) -> list[float]:
         """The points."""
         return [at for at, _ in p.points]
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The points; the rate stays behind the last."""
+        steps = [at for at, _ in p.points if at]
+        return Landmarks(events=(("point(s) at", steps),), key="points", ends=steps[-1:], flat=True)
 
 
 def _position(point: list[Any]) -> float:

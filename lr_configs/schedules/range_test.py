@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import choice, length, per_group, schedule
+from lr_configs.config import Landmarks, choice, length, per_group, schedule
 from lr_configs.floor import FloorConfig, between, powers, shares
 
 
@@ -36,6 +36,11 @@ class RangeTestLRConfig(FloorConfig):
         n = p.total_steps
         t = m.minimum(t, n)
         return between(t / n, p) if p.shape == "linear" else powers(p.lowest, (n - t) / n, m)
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The end."""
+        return Landmarks(events=(("flat from", (p.total_steps,)),), key="total_steps", ends=(p.total_steps,), flat=True)
 
     @staticmethod
     def lowest(p: Any) -> Any:

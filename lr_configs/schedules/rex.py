@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import length, number, schedule
+from lr_configs.config import Landmarks, length, number, schedule
 from lr_configs.floor import FloorConfig, between
 
 
@@ -34,3 +34,10 @@ class REXLRConfig(FloorConfig):
         n = p.total_steps
         left = (n - m.minimum(t, n)) / n
         return between(left / (1.0 - p.beta + p.beta * left), p)
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The end."""
+        return Landmarks(
+            events=(("lowest from", (p.total_steps,)),), key="total_steps", ends=(p.total_steps,), flat=True
+        )

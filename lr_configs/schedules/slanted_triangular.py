@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import SchedulerConfig, length, number, schedule
+from lr_configs.config import Landmarks, SchedulerConfig, length, number, schedule
 
 
 @schedule("slanted_triangular")
@@ -41,6 +41,12 @@ class SlantedTriangularLRConfig(SchedulerConfig):
     def breaks(p: Any) -> list[float]:
         """The peak."""
         return [_cut(p)]
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The peak and the end."""
+        events = ("top at", (_cut(p),)), ("lowest from", (p.total_steps,))
+        return Landmarks(events=events, key="total_steps", ends=(p.total_steps,), flat=True)
 
 
 def _cut(p: Any) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import length, number, schedule
+from lr_configs.config import Landmarks, length, number, schedule
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.floor import FloorConfig, between
 
@@ -50,3 +50,10 @@ class TanhLRConfig(FloorConfig):
     def breaks(p: Any) -> list[float]:
         """The end."""
         return [p.total_steps]
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """The end."""
+        return Landmarks(
+            events=(("lowest from", (p.total_steps,)),), key="total_steps", ends=(p.total_steps,), flat=True
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import choice, length, schedule
+from lr_configs.config import Landmarks, choice, length, schedule
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.floor import FloorConfig, between, powers, shares
 from lr_configs.shapes import FALLING, HINTS, falling
@@ -58,6 +58,12 @@ class WarmupStableDecayLRConfig(FloorConfig):
     def breaks(p: Any) -> list[float]:
         """Where the decay begins."""
         return [p.total_steps - p.decay]
+
+    @staticmethod
+    def landmarks(p: Any) -> Landmarks:
+        """Where the decay begins, and where it has ended."""
+        events = ("decay from", (p.total_steps - p.decay,)), ("lowest from", (p.total_steps,))
+        return Landmarks(events=events, key="total_steps", ends=(p.total_steps,), flat=True)
 
     @staticmethod
     def lowest(p: Any) -> Any:

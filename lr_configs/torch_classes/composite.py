@@ -121,7 +121,7 @@ class _Composite(CurveScheduler):
         """The step of the arrangement, behind warmup and before the hold."""
         if self.plan is None:
             return t
-        t = max(t - self.plan.warmup, 0)
+        t = t - self.plan.own_start if t >= self.plan.warmup else 0
         return t if self.plan.hold is None else min(t, self.plan.hold)
 
     def react(self, value: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch.optim import Optimizer, lr_scheduler
 
-from lr_configs.config import COMMON, SchedulerConfig
+from lr_configs.config import SchedulerConfig, own_keys
 from lr_configs.curve_tree import values_per_group
 from lr_configs.plan import resolve
 from lr_configs.torch_classes.base import CurveScheduler
@@ -46,11 +46,6 @@ def _bases(optimizer: Any) -> list[float]:
 
 def _names(optimizer: Any) -> list[str | None]:
     return [group.get("name") for group in optimizer.param_groups]
-
-
-def own_keys(config: type[SchedulerConfig]) -> list[str]:
-    """The keys of a schedule beside the common ones, in the order in which they are written."""
-    return [key for key in config.__dataclass_fields__ if key not in COMMON]
 
 
 def derived(config: type[SchedulerConfig]) -> Any:

@@ -129,7 +129,7 @@ class _FunctionLR(CurveScheduler):
 
     def parameters(self) -> dict[str, Any]:
         """The functions, each once."""
-        functions = FunctionWeights(self.lr_lambdas, self.product)
+        functions = FunctionWeights(self.lr_lambdas, self.base_lrs, self.product)
         single = functions.single
         return {"base_lrs": self.base_lrs, "lr_lambdas": self.lr_lambdas, "functions": functions, "single": single}
 
@@ -229,8 +229,10 @@ class CosineAnnealingWarmRestarts(CurveScheduler, lr_scheduler.CosineAnnealingWa
         """Torch's class does not check."""
 
     def _period(self) -> tuple[float, float]:
-        warm = self.plan.warmup if self.plan is not None else 0
-        return period(max(self.position - warm, 0), self.T_0, self.T_mult)
+        t = self.position
+        if self.plan is not None:
+            t = t - self.plan.own_start if t >= self.plan.warmup else 0
+        return period(t, self.T_0, self.T_mult)
 
     @property
     def T_cur(self) -> float:
