@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lr_configs.errors import SchedulerConfigError
     from lr_configs.horizon import Horizon
     from lr_configs.hydra_store import store
-    from lr_configs.registry import available
+    from lr_configs.registry import available, register
     from lr_configs.whole_run import curve
 
 __version__ = "0.2.0"
@@ -27,6 +27,7 @@ _HOME = {
     "build": "builder",
     "curve": "whole_run",
     "lightning": "callback",
+    "register": "registry",
     "scheduler": "builder",
     "store": "hydra_store",
 }
@@ -38,6 +39,7 @@ __all__ = [
     "build",
     "curve",
     "lightning",
+    "register",
     "scheduler",
     "store",
 ]

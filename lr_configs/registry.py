@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from lr_configs.config import COMMON, SchedulerConfig, own_keys
 from lr_configs.errors import SchedulerConfigError, nearest
+from lr_configs.own import config_of
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 #: what `_target_` of every node says
 TARGET = "lr_configs.scheduler"
+
+#: the entry points under which installed packages offer schedules
+GROUP = "lr_configs.schedules"
 
 _ENTRIES: dict[str, type[SchedulerConfig]] = {}
 #: those that are part of the package, found when a schedule is first asked for: they read stages through this module
@@ -35,16 +42,63 @@ def _name(config: type[SchedulerConfig]) -> str:
     return str(config.__dataclass_fields__["name"].default)
 
 
-def add(config: type[SchedulerConfig]) -> None:
+def add(config: type[SchedulerConfig], *, replace: bool = False) -> None:
     """Take in the config class of one more schedule.
 
     Raises:
         SchedulerConfigError: where there is one of this name already.
     """
     name, known = _name(config), _entries()
-    if known.get(name, config) is not config:
-        raise SchedulerConfigError("name", name, f"{known[name].__name__} has this name already", "Choose another name")
+    if not replace and known.get(name, config) is not config:
+        raise SchedulerConfigError(
+            "name",
+            name,
+            f"{known[name].__name__} has this name already",
+            "Choose another name, or write register(..., replace=True)",
+        )
     known[name] = config
+
+
+W = TypeVar("W")
+
+
+@overload
+def register(name: str, /, *, replace: bool = False, defaults: Mapping[str, Any] | None = None) -> Callable[[W], W]: ...
+@overload
+def register(name: str, schedule: W, /, *, replace: bool = False, defaults: Mapping[str, Any] | None = None) -> W: ...
+def register(
+    name: str, schedule: Any = None, /, *, replace: bool = False, defaults: Mapping[str, Any] | None = None
+) -> Any:
+    """Add a schedule of one's own, which has everything that ours have; a decorator, or a call.
+
+    Args:
+        name: what ``scheduler=NAME`` says.
+        schedule: one of three. A config class with its formula, as :mod:`lr_configs.schedules` has them. A function
+            ``f(t, T, *, alpha=0.5)`` that gives the factor at step `t` of `T`, with its keys by name; a key whose default is a
+            length (``"10%"``) is one. A class of torch's schedulers, which is stepped as it is: without a curve, and so
+            without warmup and as no stage.
+        replace: take the place of a schedule of this name.
+        defaults: of keys that have none in the signature, or another one.
+
+    Returns:
+        `schedule` itself.
+
+    Raises:
+        SchedulerConfigError: for a name that exists, and for what cannot be read.
+
+    >>> @register("decay_of_the_doctest")
+    ... def decay(t, T, *, depth=0.5):
+    ...     return depth ** (t / T)
+    >>> parse({"name": "decay_of_the_doctest", "warmup": "10%"}).depth
+    0.5
+    >>> remove("decay_of_the_doctest")
+    """
+
+    def take(what: Any) -> Any:
+        add(config_of(name, what, defaults or {}), replace=replace)
+        return what
+
+    return take if schedule is None else take(schedule)
 
 
 def remove(name: str) -> None:
@@ -54,9 +108,51 @@ def remove(name: str) -> None:
     del _entries()[name]
 
 
+def __getattr__(name: str) -> Any:
+    """A config class that was made from a function or a class: pickles find it here."""
+    if name.endswith("Config"):
+        for config in _entries().values():
+            if config.__module__ == __name__ and config.__name__ == name:
+                return config
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def by_torch_name(name: str) -> type[SchedulerConfig] | None:
     """The config class whose scheduler class has this name."""
     return next((one for one in _entries().values() if one.torch_name == name), None)
+
+
+def _installed() -> dict[str, EntryPoint]:
+    """What installed packages offer, by name; none of it is imported."""
+    global _offered
+    if _offered is None:
+        from importlib.metadata import entry_points  # as slow as all of this package
+
+        _offered = {one.name: one for one in entry_points(group=GROUP)}
+    return _offered
+
+
+_offered: dict[str, EntryPoint] | None = None
+
+
+def _from_package(name: str) -> type[SchedulerConfig] | None:
+    """The schedule that an installed package has under this name, imported now."""
+    offer = _installed().get(name)
+    if offer is None:
+        return None
+    try:
+        what = offer.load()  # which may call `register` itself
+        if name not in _entries():
+            add(config_of(name, what, {}))
+    except Exception as error:  # whatever it raises; the other schedules go on
+        raise SchedulerConfigError(
+            "name",
+            name,
+            f"the package {offer.dist.name if offer.dist else offer.value} has this schedule, and its import fails: "
+            f"{type(error).__name__}: {error}",
+            f"Repair {offer.value}, or uninstall the package",
+        ) from error
+    return _entries()[name]
 
 
 def available() -> list[str]:
@@ -65,7 +161,7 @@ def available() -> list[str]:
     >>> "cosine_warm_restarts" in available()
     True
     """
-    return list(_entries())
+    return list(dict.fromkeys([*_entries(), *_installed()]))
 
 
 def entry(name: Any) -> type[SchedulerConfig]:
@@ -80,13 +176,15 @@ def entry(name: Any) -> type[SchedulerConfig]:
     Traceback (most recent call last):
     lr_configs.errors.SchedulerConfigError: name='cosin': there is no such schedule. did you mean 'cosine'? ...
     """
-    found = _entries().get(name) or by_torch_name(name) if isinstance(name, str) else None
+    found = None
+    if isinstance(name, str):
+        found = _entries().get(name) or by_torch_name(name) or _from_package(name)
     if found is None:
         raise SchedulerConfigError(
             "name",
             name,
             "there is no such schedule",
-            f"{nearest(name, _entries()) if isinstance(name, str) else ''}Known: {', '.join(_entries())}",
+            f"{nearest(name, available()) if isinstance(name, str) else ''}Known: {', '.join(available())}",
         )
     return found
 

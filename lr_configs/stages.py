@@ -8,6 +8,7 @@ from typing import Any
 
 from lr_configs.config import OUTER, SchedulerConfig, check_length, config_field, data
 from lr_configs.errors import SchedulerConfigError
+from lr_configs.own import SteppedConfig
 from lr_configs.registry import parse
 
 
@@ -63,6 +64,13 @@ class StagesConfig(SchedulerConfig):
             config = parse(stage)
         except SchedulerConfigError as error:
             raise error.within(key) from None
+        if isinstance(config, SteppedConfig):
+            raise SchedulerConfigError(
+                f"{key}.name",
+                config.name,
+                f"{config.wraps.__name__} is stepped as it is, and a stage needs a curve, of which it has none",
+                "Register the schedule as a function f(t, T) instead",
+            )
         defaults = {item.name: item.default for item in dataclasses.fields(SchedulerConfig)}
         for outer in OUTER:
             value = getattr(config, outer)

@@ -10,8 +10,10 @@ from torch.optim import Optimizer, lr_scheduler
 
 from lr_configs.config import SchedulerConfig, own_keys
 from lr_configs.curve_tree import values_per_group
+from lr_configs.own import SteppedConfig
 from lr_configs.plan import resolve
 from lr_configs.torch_classes.base import CurveScheduler
+from lr_configs.torch_classes.stepped import stepped
 
 #: a class is made once, so that instances of it know each other
 _MADE: dict[str, Any] = {}
@@ -57,6 +59,9 @@ def derived(config: type[SchedulerConfig]) -> Any:
     known = _MADE.get(config.torch_name)
     if known is not None and known.schedule is config:
         return known
+    if issubclass(config, SteppedConfig):
+        made = _MADE[config.torch_name] = stepped(config)
+        return made
     fields = config.__dataclass_fields__
     keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [
