@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from inspect import signature
 from typing import Any
 
+from lr_configs.errors import SchedulerConfigError
 from lr_configs.registry import available, entry
 
 #: what Hydra's `--info` names as the origin of a stored node
@@ -46,6 +48,11 @@ def store(group: str = "scheduler", *, package: str | None = None) -> None:
     # Hydra 1.4 wants it said that a node replaces another one.
     replacing: dict[str, Any] = {"replace": True} if "replace" in signature(repository.store).parameters else {}
     for name in available():
+        try:
+            made = node(name)
+        except SchedulerConfigError as error:  # a package that is installed, and cannot be imported
+            warnings.warn(str(error), UserWarning, stacklevel=2)
+            continue
         path = f"{group}/{name}.yaml"
         if repository.get_type(path) == ObjectType.CONFIG:
             provider = repository.load(path).provider
@@ -54,4 +61,4 @@ def store(group: str = "scheduler", *, package: str | None = None) -> None:
                     f"{group}/{name} is in the ConfigStore already (from {provider or 'the application'}): "
                     "choose another group, or do not store that one"
                 )
-        repository.store(group=group, name=name, node=node(name), package=package, provider=PROVIDER, **replacing)
+        repository.store(group=group, name=name, node=made, package=package, provider=PROVIDER, **replacing)
