@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lr_configs import convert as convert
     from lr_configs.builder import build, scheduler
     from lr_configs.callback import LRSchedulerCallback, lightning
     from lr_configs.errors import SchedulerConfigError
@@ -37,6 +38,7 @@ __all__ = [
     "SchedulerConfigError",
     "available",
     "build",
+    "convert",
     "curve",
     "lightning",
     "register",
@@ -46,6 +48,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "convert":
+        return import_module("lr_configs.convert")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"lr_configs.{_HOME[name]}"), name)

@@ -1,0 +1,83 @@
+"""Every schedule of transformers' get_scheduler, step by step."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+
+from lr_configs import SchedulerConfigError, convert
+from lr_configs.convert.from_transformers import NAMES
+from parity.compare import agree, ours, theirs
+
+#: name -> its own arguments
+KEYS: dict[str, list[dict[str, Any]]] = {
+    "linear": [{}],
+    "cosine": [{}, {"num_cycles": 1.5}, {"num_cycles": 0.7}],
+    "cosine_with_restarts": [{}, {"num_cycles": 3}, {"num_cycles": 2.5}],
+    "polynomial": [{}, {"lr_end": 0.001, "power": 2.0}, {"lr_end": 0, "power": 0.5}],
+    "constant": [{}],
+    "constant_with_warmup": [{}],
+    "inverse_sqrt": [{}, {"timescale": 20}],
+    "cosine_with_min_lr": [{"min_lr": 0.003}, {"min_lr_rate": 0.25, "num_cycles": 1.3}, {"min_lr": 0}],
+    "cosine_warmup_with_min_lr": [
+        {"min_lr_rate": 0.1},
+        {"min_lr": 0.01, "warmup_lr_rate": 0.2},
+        {"min_lr": 0, "num_cycles": 0.7},
+    ],
+    "warmup_stable_decay": [
+        {"num_decay_steps": 20, "warmup_type": rise, "decay_type": fall, **more}
+        for rise, fall in (("linear", "cosine"), ("cosine", "linear"), ("1-sqrt", "1-sqrt"))
+        for more in ({}, {"min_lr_ratio": 0.1}, {"num_stable_steps": 5, "num_cycles": 0.8})
+    ],
+}
+CASES = [(name, keys) for name, several in KEYS.items() for keys in several]
+
+
+def test_every_name_is_here() -> None:
+    assert set(KEYS) | {"reduce_lr_on_plateau", "greedy"} == set(NAMES)
+
+
+def test_every_name_of_the_library_is_here(get_scheduler: Any) -> None:
+    types = importlib.import_module("transformers.trainer_utils").SchedulerType
+    assert {one.value for one in types} == set(NAMES)
+
+
+@pytest.mark.filterwarnings("ignore:Both num_training_steps and num_stable_steps")
+@pytest.mark.parametrize(("warmup", "steps"), [(0, 40), (1, 41), (2, 50), (7, 100), (30, 333)])
+@pytest.mark.parametrize("lrs", [[0.1], [3e-4, 0.02]], ids=["one", "two"])
+@pytest.mark.parametrize(("name", "keys"), CASES, ids=[f"{name}-{i}" for i, (name, _) in enumerate(CASES)])
+def test_equal_at_every_step(
+    get_scheduler: Any, name: str, keys: dict[str, Any], lrs: list[float], warmup: int, steps: int
+) -> None:
+    keys = {key: value * lrs[0] if key in ("min_lr", "lr_end") else value for key, value in keys.items()}
+    if name == "polynomial" and not keys:
+        keys = {"lr_end": 1e-7}
+    config = convert.transformers(name, warmup, steps, keys, lr=lrs[0])
+    expected = theirs(
+        lambda optimizer: get_scheduler(name, optimizer, warmup, steps, keys), lrs, steps + 10, lambda s, t: s.step()
+    )
+    agree(ours(config, lrs, steps + 10), expected)
+
+
+def test_plateau(get_scheduler: Any) -> None:
+    keys = {"patience": 1, "factor": 0.5, "min_lr": 0.01}
+    config = convert.transformers("reduce_lr_on_plateau", scheduler_specific_kwargs=keys)
+    values = iter([1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5] * 2)
+    expected = theirs(
+        lambda optimizer: get_scheduler("reduce_lr_on_plateau", optimizer, scheduler_specific_kwargs=keys),
+        [0.1], 10, lambda s, t: s.step(next(values)),
+    )  # fmt: skip
+    config.monitor = "loss"
+    again = theirs(config, [0.1], 10, lambda s, t: s.step(next(values)))
+    agree(again, expected)
+
+
+def test_a_decay_that_does_not_fit(get_scheduler: Any) -> None:
+    """Transformers' own page: three stages. It never reaches the rate; ours refuses."""
+    keys = {"num_decay_steps": 8}
+    rows = theirs(lambda o: get_scheduler("warmup_stable_decay", o, 5, 10, keys), [1.0], 12, lambda s, t: s.step())
+    assert rows.max() <= 0.8
+    with pytest.raises(SchedulerConfigError, match="num_decay_steps=8: warmup and decay take 3 steps more"):
+        convert.transformers("warmup_stable_decay", 5, 10, keys)
