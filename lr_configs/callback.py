@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch.optim import Optimizer
 
-from lr_configs import optimizers, report, run
+from lr_configs import adapter, optimizers, report, run
 from lr_configs.builder import build_plan, check_monitor
 from lr_configs.config import SchedulerConfig
 from lr_configs.decay_file import DecayFile, read_ending
@@ -45,7 +45,8 @@ class LRSchedulerCallback(Callback):
 
     Args:
         scheduler: the schedule: a composed node, a dict with a name, a config object or a name; a list drives several
-            hyper-parameters of one optimizer (`param`). Without it the callback drives the schedules of ours that the
+            hyper-parameters of one optimizer (`param`). A scheduler of another library with ``step(epoch)`` or
+            ``step_update(n)``, such as timm's, or a function of the optimizer that makes one, is attached as it is. Without it the callback drives the schedules of ours that the
             module's ``configure_optimizers`` builds.
         schedulers: for several optimizers, a mapping from the optimizer to its schedule (or list of them). The
             optimizer is an index, the attribute of the module that holds it, or the attribute that holds what it
@@ -62,6 +63,7 @@ class LRSchedulerCallback(Callback):
         tensor_lr: turn the rates into tensors, for compiled optimizer steps.
         decay_file: a path; creating or changing this file brings the rates down as :meth:`decay_now` does. It may hold
             the length and the shape (``10% cosine``).
+        monitor: the logged metric that a scheduler of another library gets after every epoch, as ``step(epoch, metric)``.
 
     Raises:
         SchedulerConfigError: on construction or before the first batch.
@@ -71,7 +73,7 @@ class LRSchedulerCallback(Callback):
 
     def __init__(
         self,
-        scheduler: str | dict[str, Any] | list[Any] | SchedulerConfig | None = None,
+        scheduler: Any = None,
         *,
         schedulers: dict[str, Any] | None = None,
         total_steps: int | dict[str, int] | None = None,
@@ -81,6 +83,7 @@ class LRSchedulerCallback(Callback):
         progress_bar: bool = False,
         tensor_lr: bool = False,
         decay_file: str | None = None,
+        monitor: str | None = None,
     ) -> None:
         super().__init__()
         _check_choice("on_existing", on_existing, ON_EXISTING)
@@ -96,7 +99,8 @@ class LRSchedulerCallback(Callback):
         self.on_existing, self.resume = on_existing, resume
         self.log, self.progress_bar, self.tensor_lr = log, progress_bar, tensor_lr
         self.decay_file = None if decay_file is None else DecayFile(Path(decay_file))
-        self.asked = list(_parse(scheduler, schedulers))
+        self.foreign = adapter.Adapter(scheduler, monitor) if adapter.is_foreign(scheduler) else None
+        self.asked = list(_parse(None if self.foreign else scheduler, schedulers))
         self.driver: Driver | None = None
         self._run: LightningRun | None = None
         self._monitors = Monitors()
@@ -157,6 +161,8 @@ class LRSchedulerCallback(Callback):
         self.__dict__.pop("on_train_batch_start", None)
         if not self.log and not self.progress_bar:
             self.__dict__["on_train_batch_start"] = None
+        if self.foreign is not None:
+            self.foreign.attach(list(trainer.optimizers))
         self._take_schedules(trainer, pl_module, the_run, self.driver)
         for track in self.driver.tracks:
             check_can_be(the_run, track.monitor)
@@ -182,7 +188,8 @@ class LRSchedulerCallback(Callback):
         if not existing:
             self._attach(trainer, module, the_run, driver)
         _check_keys(self.total_steps, [track.key for track in driver.tracks])
-        if not driver.tracks and not (existing and self.on_existing == "keep") and not the_run.none_on_purpose:
+        idle = not driver.tracks and self.foreign is None
+        if idle and not (existing and self.on_existing == "keep") and not the_run.none_on_purpose:
             raise SchedulerConfigError(
                 "scheduler",
                 None,
@@ -202,6 +209,8 @@ class LRSchedulerCallback(Callback):
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Decide how to go on, where the strategy restores after the set-up."""
+        if self.foreign is not None:
+            self.foreign.load(checkpoint.get(adapter.KEY))
         if self._run is not None and self.driver is not None and self._run.restores_late:
             self._decide(self._run, self.driver)
 
@@ -223,6 +232,8 @@ class LRSchedulerCallback(Callback):
         if trainer.ckpt_path and not driver.resuming and self._run.restores_late:
             driver.load(None)  # a checkpoint without any callback's state
         driver.start(_updates_made(trainer), self._run.epochs_ended)
+        if self.foreign is not None:
+            self.foreign.start(_updates_made(trainer), self._run.epochs_ended)
         if self._pending is not None:
             driver.decay_now(*self._pending)
             self._pending = None
@@ -258,6 +269,8 @@ class LRSchedulerCallback(Callback):
 
     def _let_go(self) -> None:
         run.leave()
+        if self.foreign is not None:
+            self.foreign.close()
         if self.driver is not None:
             self.driver.close()
 
@@ -276,6 +289,8 @@ class LRSchedulerCallback(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Make config objects among the hyper-parameters plain data, which ``torch.load(weights_only=True)`` reads."""
+        if self.foreign is not None and self.foreign.scheduler is not None:
+            checkpoint[adapter.KEY] = self.foreign.save()
         for key in ("hyper_parameters", "datamodule_hyper_parameters"):
             if key in checkpoint:
                 checkpoint[key] = _without_objects(checkpoint[key])
@@ -328,6 +343,8 @@ class LRSchedulerCallback(Callback):
         if the_run.epoch_is_through or not within:
             driver.end_epoch(trainer.current_epoch)
         self._monitors.after_epoch(the_run, driver)
+        if self.foreign is not None:
+            self.foreign.end_epoch(trainer.current_epoch + 1, the_run.metric)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse a monitor that a whole epoch has not logged."""

@@ -375,6 +375,6 @@ def converted(sched: Any, num_epochs: Any, arguments: Mapping[str, Any], lr: Any
             "noise",
             call.keys["noise"],
             "timm draws noise from torch's generator, seeded by every step: ours are functions of the step alone",
-            "Leave noise out, or attach timm's scheduler itself with LRSchedulerCallback.attach",
+            "Leave noise out, or attach timm's scheduler as it is: LRSchedulerCallback(lambda optimizer: ...)",
         )
     return NAMES[sched](call)
