@@ -6,8 +6,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # The same packages, but for the next Hydra.
 HYDRA14 := .venv-hydra14
+# The same packages, and the libraries whose schedules are compared with ours.
+PARITY := .venv-parity
 
-.PHONY: demo test test-hydra14 fuzz upstream mutants lint format bench docs clean
+.PHONY: demo test test-hydra14 test-parity fuzz upstream mutants lint format bench docs clean
 
 demo: $(VENV)/.examples
 	$(BIN)/python examples/train.py scheduler=cosine_warm_restarts
@@ -19,6 +21,10 @@ test: $(VENV)/.dev
 test-hydra14: $(HYDRA14)/.dev
 	$(HYDRA14)/bin/python -m pytest -p no:cacheprovider tests/test_hydra.py tests/test_hydra_untouched.py \
 		tests/test_examples.py tests/test_configs.py tests/test_readme.py lr_configs/hydra_store.py
+
+# Whole runs beside transformers' and timm's schedulers. They lie in an environment behind the first one, as Hydra's.
+test-parity: $(PARITY)/.dev
+	$(PARITY)/bin/python -m pytest -p no:cacheprovider tests/parity
 
 # Torch's and Lightning's own tests, with our classes in torch's place, from checkouts that lie side by side.
 upstream: $(VENV)/.dev
@@ -47,6 +53,7 @@ bench: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/migrating.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -67,5 +74,14 @@ $(HYDRA14)/.dev: constraints-hydra14.txt $(VENV)/.dev
 		> $$(echo $(HYDRA14)/lib/python*/site-packages)/first_environment.pth
 	touch $@
 
+# Timm is installed without torchvision, which its schedulers do not need.
+$(PARITY)/.dev: pyproject.toml constraints.txt $(VENV)/.dev
+	$(BIN)/python -m venv --clear --without-pip $(PARITY)
+	$(BIN)/python -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" \
+		> $$(echo $(PARITY)/lib/python*/site-packages)/first_environment.pth
+	$(BIN)/python -m pip --python $(PARITY) install --quiet --constraint constraints.txt transformers accelerate
+	$(BIN)/python -m pip --python $(PARITY) install --quiet --no-deps timm
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(HYDRA14) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(HYDRA14) $(PARITY) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,7 +9,7 @@ import pytest
 
 from lr_configs import SchedulerConfigError, convert
 from lr_configs.convert.from_timm import DEFAULTS, NAMES, converted
-from parity.compare import agree, ours, theirs
+from parity.compare import agree, agree_in_a_long_run, ours, theirs
 
 CYCLES: list[dict[str, Any]] = [
     {},
@@ -103,3 +103,17 @@ def test_milestones_of_timm_are_a_step_early(timm_scheduler: Any) -> None:
 def test_noise_has_no_counterpart() -> None:
     with pytest.raises(SchedulerConfigError, match=r"noise=0.5: timm draws noise from torch's generator"):
         convert.timm("cosine", 10, noise=0.5)
+
+
+@pytest.mark.parametrize(("name", "keys"), CASES, ids=[f"{name}-{i}" for i, (name, _) in enumerate(CASES)])
+def test_long_runs(timm_scheduler: Any, name: str, keys: dict[str, Any]) -> None:
+    keys = {**keys, "warmup_epochs": 2, "warmup_prefix": True, "step_on_epochs": False, "updates_per_epoch": 150}
+    result = converted(name, 20, keys, 0.1)
+    steps = int(result.epochs or 0) * 150
+    expected = theirs(
+        lambda o: timm_scheduler.create_scheduler_v2(o, name, 20, **keys)[0],
+        [0.1],
+        steps,
+        lambda s, t: s.step_update(t),
+    )
+    agree_in_a_long_run(ours(result.config, [0.1], steps), expected)

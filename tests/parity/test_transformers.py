@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import mpmath
+import numpy as np
 import pytest
 
 from lr_configs import SchedulerConfigError, convert
 from lr_configs.convert.from_transformers import NAMES
-from parity.compare import agree, ours, theirs
+from parity.compare import agree, agree_in_a_long_run, ours, theirs
 
 #: name -> its own arguments
 KEYS: dict[str, list[dict[str, Any]]] = {
@@ -81,3 +83,26 @@ def test_a_decay_that_does_not_fit(get_scheduler: Any) -> None:
     assert rows.max() <= 0.8
     with pytest.raises(SchedulerConfigError, match="num_decay_steps=8: warmup and decay take 3 steps more"):
         convert.transformers("warmup_stable_decay", 5, 10, keys)
+
+
+@pytest.mark.filterwarnings("ignore:Both num_training_steps and num_stable_steps")
+@pytest.mark.parametrize(("name", "keys"), CASES, ids=[f"{name}-{i}" for i, (name, _) in enumerate(CASES)])
+def test_long_runs(get_scheduler: Any, name: str, keys: dict[str, Any]) -> None:
+    keys = {"lr_end": 1e-7} if name == "polynomial" and not keys else keys
+    lr = 0.1
+    config = convert.transformers(name, 500, 5000, keys, lr=lr)
+    expected = theirs(lambda o: get_scheduler(name, o, 500, 5000, keys), [lr], 5000, lambda s, t: s.step())
+    agree_in_a_long_run(ours(config, [lr], 5000), expected)
+
+
+def test_long_runs_differ_by_the_others_rounding(get_scheduler: Any) -> None:
+    """At the last update of 20000 the two differ by more than 1e-9 of the rate: ours is right to 1e-14, theirs is not."""
+    steps = 20000
+    expected = theirs(lambda o: get_scheduler("cosine", o, 0, steps), [0.1], steps - 1, lambda s, t: s.step())[-1, 0]
+    mine = ours(convert.transformers("cosine", 0, steps), [0.1], steps - 1)[-1, 0]
+    with mpmath.workdps(50):
+        exact = mpmath.mpf(0.1) * (1 + mpmath.cos(mpmath.pi * (steps - 1) / steps)) / 2
+        errors = [float(abs(mpmath.mpf(float(one)) / exact - 1)) for one in (mine, expected)]
+    assert errors[0] < 1e-14
+    assert errors[1] > 1e-10
+    assert np.isclose(mine, expected, rtol=1e-7)
