@@ -84,7 +84,8 @@ def _restarts(call: _Call) -> Converted:
         return made(call.node("sequential", stages={"decay": stage}), "a stage of its own length holds 0 after its end")
     text = f"0 if t >= {n} else 0.5 * (1 + cos(pi * ({float(cycles)!r} * t / {n} % 1)))"
     return made(
-        call.node("lambda", lr_lambda=text), "restarts between two steps of ours, and 0 after the end: a formula"
+        call.node("lambda", lr_lambda=text),
+        "cosine_warm_restarts begins again after the last cycle, and this one stays at 0: a formula",
     )
 
 
