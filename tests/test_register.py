@@ -107,7 +107,7 @@ def test_pickles_and_copies() -> None:
         assert rates(other.optimizer) == pytest.approx([0.05])
     config = registry.parse({"name": "fading", "depth": 0.1})
     assert pickle.loads(pickle.dumps(config)) == config
-    assert isinstance(schedulers.FadingLR(opt, T=10), torch.optim.lr_scheduler.LRScheduler)  # type: ignore[attr-defined]
+    assert isinstance(schedulers.FadingLR(opt, T=10, over=5), torch.optim.lr_scheduler.LRScheduler)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("bad", [float("nan"), -1.0, float("inf")])
