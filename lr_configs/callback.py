@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,7 @@ class LRSchedulerCallback(Callback):
 
     def __init__(
         self,
-        scheduler: Any = None,
+        scheduler: str | dict[str, Any] | list[Any] | SchedulerConfig | Callable[[Optimizer], Any] | None = None,
         *,
         schedulers: dict[str, Any] | None = None,
         total_steps: int | dict[str, int] | None = None,
