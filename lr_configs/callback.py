@@ -88,13 +88,7 @@ class LRSchedulerCallback(Callback):
         super().__init__()
         _check_choice("on_existing", on_existing, ON_EXISTING)
         _check_choice("resume", resume, POLICIES)
-        if scheduler is not None and schedulers is not None:
-            raise SchedulerConfigError(
-                "schedulers",
-                "...",
-                "scheduler is given as well",
-                "Give scheduler for one optimizer, schedulers for several",
-            )
+        _check_one(scheduler, schedulers)
         self.total_steps = _check_total(total_steps)
         self.on_existing, self.resume = on_existing, resume
         self.log, self.progress_bar, self.tensor_lr = log, progress_bar, tensor_lr
@@ -397,6 +391,16 @@ class LRSchedulerCallback(Callback):
 
 
 # ---------------------------------------------------------------------------------------- arguments
+
+
+def _check_one(scheduler: Any, schedulers: Any) -> None:
+    if scheduler is not None and schedulers is not None:
+        raise SchedulerConfigError(
+            "schedulers",
+            "...",
+            "scheduler is given as well",
+            "Give scheduler for one optimizer, schedulers for several",
+        )
 
 
 def _check_choice(key: str, value: Any, options: tuple[str, ...]) -> None:

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from lr_configs.curve_tree import Curve
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.own import SteppedConfig
 from lr_configs.slots import slots_of
@@ -26,7 +25,7 @@ class SteppedScheduler(CurveScheduler):
 
     schedule: type[SteppedConfig]
     multiplies = False
-    curve = Curve()
+    curve: Any = None
     beginning: tuple[dict[str, Any], list[float]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
