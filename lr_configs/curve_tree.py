@@ -378,7 +378,7 @@ class _Several(Curve):
         """All of them take in the group."""
         self.bases.append(base)
         for child in self.children:
-            child.join(group, base)
+            child.join({}, base)  # what a schedule keeps in the group would be taken for the whole one's
 
     def drop(self, count: int) -> None:
         """All of them forget the groups."""

@@ -82,6 +82,8 @@ class Writer:
         if known and not self.late and self._writing is self._written:  # else the last write was interrupted
             if weights == self._weights and groups[-1] is layout.groups[-1]:  # where nothing moves, nothing is written
                 self.position = t
+                if self._momentum:  # but momentum, which moves on where a product is 0
+                    self._move_momentum(t)
                 return
             if layout.single is not None:
                 # One rate for all groups, the usual case, without another call.
@@ -117,10 +119,12 @@ class Writer:
         weights, ends = self.curve.at(t)
         if weights != self._weights or ends is not self._ends or self.late:
             self.write(t, weights, ends)
+        elif self._momentum:
+            self._move_momentum(t)
         self.position = t
 
-    def write(self, t: float, weights: Weights = None, ends: Ends | None = None) -> None:
-        """Write the rates of step `t`, whatever is there."""
+    def write(self, t: float, weights: Weights = None, ends: Ends | None = None, *, late: tuple[int, ...] = ()) -> None:
+        """Write the rates of step `t`, whatever is there; the momentum of `late` groups stays as it is."""
         if ends is None:
             weights, ends = self.curve.at(t)
         groups = self.optimizer.param_groups
@@ -135,7 +139,7 @@ class Writer:
                 slot.write(values[row])
                 done.add(id(slot))
         self._written, self._weights, self._ends = values, weights, ends
-        self.position, self.late, self.off_curve = t, (), False
+        self.position, self.late, self.off_curve = t, late, False
         self._members = [_member(group) for group in groups]
         if self._momentum:
             self._move_momentum(t)
@@ -192,7 +196,9 @@ class Writer:
             values = [value if len(row) == 2 else value + weights[2] * row[2]] * len(groups)
         else:
             values = mix(weights, ends)
-        for group, value in zip(groups, values):  # noqa: B905 - late groups have none yet
+        for i, (group, value) in enumerate(zip(groups, values)):  # noqa: B905 - the latest groups have none yet
+            if i in self.late:
+                continue
             if "betas" in group:
                 group["betas"] = (value, *group["betas"][1:])
             else:

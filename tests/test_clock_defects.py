@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pytorch_lightning as pl
+import torch
 from lightning_helpers import Tiny, fit, loader, trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
@@ -128,6 +129,56 @@ def test_max_steps_alone_leaves_epochs_epochs() -> None:
 
 
 # ---------------------------------------------------------------------------------------- ending early
+
+
+class Unfreeze(pl.Callback):
+    """Adds a group at one update, or at once where a checkpoint has it already, as finetuning callbacks do."""
+
+    def __init__(self, at: int, dtype: Any = None, before: Any = None) -> None:
+        self.at, self.dtype, self.before, self.added = at, dtype, before, False
+
+    def _add(self, trainer: pl.Trainer) -> None:
+        self.added = True
+        rate = 0.5 * float(trainer.optimizers[0].param_groups[0]["lr"])
+        value = rate if self.dtype is None else torch.tensor(rate, dtype=self.dtype)
+        trainer.optimizers[0].add_param_group({"params": torch.nn.Linear(2, 2).parameters(), "lr": value})
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.ckpt_path:
+            self._add(trainer)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        if trainer.global_step == self.at and not self.added:
+            self._add(trainer)
+            if self.before is not None:
+                self.before.decay_now("6st")
+
+
+LATE = [
+    {"name": "exponential", "gamma": 0.5},
+    {"name": "cyclic", "step_size_up": 4},
+    {"name": "chained", "stages": {"a": {"name": "one_cycle", "total_steps": "100%"}, "b": {"name": "exponential"}}},
+    {"name": "multiplicative", "lr_lambda": "0.9", "interval": "step", "warmup": 4},
+]
+
+
+@pytest.mark.parametrize("dtype", [None, torch.float32])
+@pytest.mark.parametrize("node", LATE, ids=lambda node: node["name"])
+def test_a_late_group_goes_on_from_its_checkpoint(node: Any, dtype: Any, tmp_path: Path) -> None:
+    module = Tiny(lr=0.1 if dtype is None else torch.tensor(0.1, dtype=dtype))  # type: ignore[arg-type]
+    for step in (7, 9):
+        ckpt = checkpoint(tmp_path / node["name"], node, step, copy.deepcopy(module), Unfreeze(6, dtype))
+        whole = fit(LRSchedulerCallback(node), copy.deepcopy(module), Unfreeze(6, dtype)).rates
+        rates = resumed(ckpt, node, "strict", copy.deepcopy(module), Unfreeze(6, dtype))
+        for one, other in zip(rates, whole[step:], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12 if dtype is None else 1e-6)
+
+
+def test_an_ending_begins_with_a_group_that_joins() -> None:
+    callback = LRSchedulerCallback({"name": "exponential", "gamma": 0.5})
+    rates = fit(callback, None, Unfreeze(6, before=callback)).rates
+    np.testing.assert_allclose(rates[6:8], [[0.05, 0.025], [0.05 - 0.025 / 6, 0.025 - 0.0125 / 6]])
+    np.testing.assert_allclose(rates[-1], [0.025, 0.0125])
 
 
 class EndAt(pl.Callback):

@@ -443,3 +443,38 @@ def test_a_number_of_numpys_is_a_number() -> None:
     advance(opt, schedule)
     assert type(rates(opt)[0]) is float
     assert type(schedule.state_dict()["power"]) is float
+
+
+def test_momentum_moves_on_where_a_product_is_0() -> None:
+    stages = {"a": {"name": "polynomial", "total_iters": 2}, "b": {"name": "one_cycle", "total_steps": 10}}
+    opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9)
+    schedule = build({"name": "chained", "stages": stages}, opt)
+    seen = set()
+    for _ in range(9):
+        advance(opt, schedule)
+        seen.add(opt.param_groups[0]["momentum"])
+    assert rates(opt) == [0.0]
+    assert len(seen) == 9
+    assert opt.param_groups[0]["momentum"] == pytest.approx(0.95)
+
+
+def test_a_stage_keeps_nothing_in_a_late_group() -> None:
+    """Its `initial_lr` is the base of the whole schedule, not the first rate of a one-cycle within it."""
+    opt = optimizer()
+    schedule = build({"name": "chained", "stages": {"a": "none", "b": {"name": "one_cycle", "total_steps": 10}}}, opt)
+    advance(opt, schedule, 2)
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": rates(opt)[0] / 2})
+    advance(opt, schedule)
+    assert opt.param_groups[1]["initial_lr"] == pytest.approx(0.05)
+    assert rates(opt)[1] == pytest.approx(rates(opt)[0] / 2)
+
+
+def test_a_loaded_state_is_left_as_it_is() -> None:
+    opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9)
+    schedule = ours.CyclicLR(opt, 0.01, 0.1, step_size_up=3)
+    state = schedule.state_dict()
+    before = copy.deepcopy(state)
+    schedule.load_state_dict(state)
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.1})
+    advance(opt, schedule)
+    assert state == before

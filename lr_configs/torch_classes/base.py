@@ -252,7 +252,10 @@ class CurveScheduler:
 
     def rates_at(self, t: float) -> list[float]:
         """The rates of step `t`, one per group, hand edits included; nothing is written."""
-        return self.curve.rates(t) if self.writer is None else self.writer.rates_at(t)
+        if self.writer is None:
+            return self.curve.rates(t)
+        self.writer.settle()  # groups may have joined since the last step
+        return self.writer.rates_at(t)
 
     def held(self) -> list[float]:
         """What the groups hold now."""
@@ -349,7 +352,7 @@ class CurveScheduler:
             super().load_state_dict(state_dict)  # type: ignore[misc]
             return
         states.check(self, state_dict)
-        state = dict(state_dict)
+        state = states.copied(state_dict)
         extra, last = state.pop("_lr_configs", {}), state.pop("_last_lr", None)
         self.load_torch_state(state)
         self.load_extra(extra)
@@ -366,7 +369,8 @@ class CurveScheduler:
         Raises:
             SchedulerConfigError: where it is damaged, or another schedule's.
         """
-        self.jump(position)
+        if self.position != position:  # a jump ends the arrival of late groups
+            self.jump(position)
         try:
             states.compare(self.state_dict(), state, type(self).__name__)
             self.load_state_dict(state)
@@ -374,7 +378,7 @@ class CurveScheduler:
             raise
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, ZeroDivisionError) as error:
             raise states.damaged("lr_schedulers", state, f"it cannot be read ({error})") from None
-        if self.writer is not None and not self.writer.off_curve:
+        if self.writer is not None and not self.writer.off_curve and self.position != position:
             self.jump(position)
 
     def __getstate__(self) -> dict[str, Any]:

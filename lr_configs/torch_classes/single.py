@@ -340,14 +340,21 @@ class OneCycleLR(CurveScheduler, lr_scheduler.OneCycleLR):
                 "last_epoch >= 0"
             )
         keys = ("max_momentum", "base_momentum") if self.cycle_momentum else ()
+        rates = tuple([float(group[key]) for group in groups] for key in index)
+        momentums = tuple([float(group[key]) for group in groups] for key in keys)
+        for base in self.base_lrs[len(groups) :]:  # they joined later, and a stage does not see them
+            for column, rate in zip(rates, [values[0] * base / rates[FIRST][0] for values in rates], strict=True):
+                column.append(rate)
+            for column in momentums:
+                column.append(column[0])
         return {
             "phases": with_starts(
                 [(p["end_step"], index[p["start_lr"]], index[p["end_lr"]]) for p in self._schedule_phases]
             ),
             "anneal_strategy": self._anneal_func_type,
             "cycle_momentum": self.cycle_momentum,
-            "rates": tuple([float(group[key]) for group in groups] for key in index),
-            "momentums": tuple([float(group[key]) for group in groups] for key in keys),
+            "rates": rates,
+            "momentums": momentums,
             "base_lrs": self.base_lrs,
         }
 

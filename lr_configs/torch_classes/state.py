@@ -125,22 +125,23 @@ def _compare_entry(mine: Any, saved: Any, key: str, where: str) -> None:
         known = saved[: len(mine)]  # groups that joined later
         if not all(is_rate(one) for one in saved):
             raise damaged(f"{where}.{key}", saved, "these are not rates")
-    if not _equal(mine, known):
+    # A late group's base may have been through a float32 tensor.
+    if not _equal(mine, known, 1e-6 if key in _PER_GROUP else 1e-12):
         raise damaged(f"{where}.{key}", saved, f"the schedule beside it has {mine!r} here")
 
 
 _PER_GROUP = ("base_lrs", "max_lrs", "eta_min", "base_momentums", "max_momentums", "min_lrs")
 
 
-def _equal(one: Any, other: Any) -> bool:
+def _equal(one: Any, other: Any, rel: float = 1e-12) -> bool:
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, (int, float)) and isinstance(other, (int, float)):
-        return one == other or math.isclose(one, other, rel_tol=1e-12)
+        return one == other or math.isclose(one, other, rel_tol=rel)
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_equal(one[k], other[k]) for k in one)
+        return one.keys() == other.keys() and all(_equal(one[k], other[k], rel) for k in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return len(one) == len(other) and all(_equal(a, b) for a, b in zip(one, other, strict=True))
+        return len(one) == len(other) and all(_equal(a, b, rel) for a, b in zip(one, other, strict=True))
     return type(one) is type(other) and bool(one == other)
 
 
@@ -160,6 +161,11 @@ def _compare_last(mine: dict[str, Any], saved: dict[str, Any], where: str) -> No
 # ---------------------------------------------------------------------------------------- loading
 
 
+def copied(state: dict[str, Any]) -> dict[str, Any]:
+    """A state whose lists may grow with the groups, while the caller's stay as they are."""
+    return {key: list(value) if isinstance(value, list) else value for key, value in state.items()}
+
+
 def write_loaded(scheduler: CurveScheduler, writer: Writer, last: list[Any] | None, extra: dict[str, Any]) -> None:
     """Write the rates of a loaded state: the curve's, but for what the state shows to be an edit.
 
@@ -175,7 +181,7 @@ def write_loaded(scheduler: CurveScheduler, writer: Writer, last: list[Any] | No
     writer.scales = (list(extra.get("scales", [])) + [1.0] * known)[:known]
     writer.position = scheduler.position
     writer.forget()
-    late = [i for i in extra.get("late", ()) if i < known]
+    late = [i for i in extra.get("late", ()) if i < min(known, len(held))]
     off = bool(extra.get("off_curve")) and _fresh(scheduler, extra, rates)
     if rates and not off and not ("scales" in extra and _fresh(scheduler, extra, rates)):
         held_in = [*(group["lr"] for group in writer.optimizer.param_groups), *(last or [])]
@@ -183,7 +189,7 @@ def write_loaded(scheduler: CurveScheduler, writer: Writer, last: list[Any] | No
         _find_edits(scheduler, writer, rates, late, coarse)
     writer.settle()
     joined = [i for i in range(known, len(held))]
-    writer.write(scheduler.position)
+    writer.write(scheduler.position, late=(*late, *joined))
     if off:
         writer.put(rates)
         return
