@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from lr_configs.errors import SchedulerConfigError
+
+
+def prepare(p: Any) -> None:
+    """Find ``h(0)`` and ``1 - h(0)``, which cancels where `N` is near `U`."""
+    n, bound = p.total_steps, p.upper_bound
+    p.first = math.sqrt(n * (2.0 * bound - n)) / bound
+    p.never = ((bound - n) / bound) ** 2 / (1.0 + p.first)
 
 
 def drop(p: Any, t: Any, m: Any) -> tuple[Any, Any]:
@@ -12,15 +20,15 @@ def drop(p: Any, t: Any, m: Any) -> tuple[Any, Any]:
 
     >>> from types import SimpleNamespace
     >>> from lr_configs.ops import scalar
-    >>> drop(SimpleNamespace(total_steps=100, upper_bound=100), 100, scalar)
+    >>> p = SimpleNamespace(total_steps=100, upper_bound=100)
+    >>> prepare(p)
+    >>> drop(p, 100, scalar)
     (1.0, 0.0)
     """
     n, bound = p.total_steps, p.upper_bound
     t = m.minimum(t, n)
-    first = m.sqrt(n * (2.0 * bound - n)) / bound
     now = m.sqrt((n - t) * (2.0 * bound - n - t)) / bound
-    never = ((bound - n) / bound) ** 2 / (1.0 + first)  # 1 - h(0), which cancels where N is near U
-    return first - now, never + now
+    return p.first - now, p.never + now
 
 
 def check_bound(params: dict[str, Any], key: str) -> dict[str, Any]:

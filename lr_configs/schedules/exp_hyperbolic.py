@@ -7,7 +7,7 @@ from typing import Any
 from lr_configs.config import Landmarks, SchedulerConfig, length, per_group, schedule
 from lr_configs.floor import powers, shares
 from lr_configs.groups import check_floor
-from lr_configs.hyperbola import check_bound, drop
+from lr_configs.hyperbola import check_bound, drop, prepare
 
 
 @schedule("exp_hyperbolic")
@@ -31,6 +31,11 @@ class ExpHyperbolicLRConfig(SchedulerConfig):
     total_steps: Any = length("100%")
     upper_bound: Any = length("100%")
     eta_min: Any = per_group("1%", above=0, share=True)
+
+    @classmethod
+    def prepare(cls, p: Any) -> None:
+        """What does not depend on the step."""
+        prepare(p)
 
     @staticmethod
     def weights(p: Any, t: Any, m: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lr_configs.config import Landmarks, length, schedule
 from lr_configs.floor import FloorConfig
-from lr_configs.hyperbola import check_bound, drop
+from lr_configs.hyperbola import check_bound, drop, prepare
 
 
 @schedule("hyperbolic")
@@ -30,6 +30,11 @@ class HyperbolicLRConfig(FloorConfig):
 
     total_steps: Any = length("100%")
     upper_bound: Any = length("100%")
+
+    @classmethod
+    def prepare(cls, p: Any) -> None:
+        """What does not depend on the step."""
+        prepare(p)
 
     @staticmethod
     def weights(p: Any, t: Any, m: Any) -> Any:
