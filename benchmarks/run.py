@@ -418,20 +418,19 @@ def bench_fit(quick: bool) -> list[str]:
 LIMITS = """
 ## What limits the rows that miss their target
 
-Targets: `step()` at most 4, 3, 2 and 2 times the floor at 1, 10, 100 and 1000 groups, never slower than torch, 4 times as
-fast from 100 groups on, and 8 times with tensor rates; a curve at most 3 times numpy; a jump below 50 us; `--cfg job` at most
-1.15 and `--help` at most 1.5 times the app without the package; a fit at most 1.03 times the schedule by hand; logging at
-most 1.3 times the fit without it. Rows move by about 20% between runs of a shared machine.
+Targets: `step()` at most 4, 3, 2 and 2 times the floor at 1, 10, 100 and 1000 groups, never slower than torch; groups that share
+up to eight rates at most 1.25 and 1.15 times at 100 and 1000; after a hand edit at most 1.5 times the step without one; a curve
+at most 3 times numpy; a jump below 50 us; `--cfg job` at most 1.15 and `--help` at most 1.5 times the app without the package; a fit
+at most 1.03 times the schedule by hand; logging at most 1.3 times the fit without it. Rows move by about 20% between runs of a
+shared machine.
 
 - `MultiplicativeLR`: its product is carried in twice the precision (about 0.5 us a step, and an extended-precision cumulative
   product over the array), because a plain one has drifted by 1e-13 after a million steps. The floor does neither.
-- Float rates, 2.0 to 2.4 times the floor at 100 and 1000 groups: every rate is compared with what was written last before it
-  is replaced, which is what keeps hand edits. The comparison costs about as much as the write.
-- Torch's factors of less than 4 from 100 groups on are rows where torch computes its factor once for all groups
-  (`CyclicLR`, `CosineAnnealingWarmRestarts`) or where its recurrence is a single multiplication (`ExponentialLR`).
-- Tensor rates at 1 group: torch needs 6 to 9 us for schedules with a cheap formula and 3 us for `CyclicLR` and `OneCycleLR`, which
-  it computes with floats; ours needs about 1 us, most of it the count, the formula and the comparison. Twice as fast as that
-  would leave nothing of them.
+- `CyclicLR` and `OneCycleLR` with momentum at 1 and 10 groups: two hyper-parameters are computed from the same weights and written,
+  each with its own ends, where the floor writes one number twice.
+- Seven rates in ten groups: as many rates as groups, nearly, so that each is computed and compared by itself.
+- Tensor rates: about half of a step at one group is the look at where the tensor's memory is (it may be exchanged at any time)
+  and at what it holds, which is what keeps edits.
 """
 
 SECTIONS = {

@@ -332,13 +332,16 @@ def test_an_example_is_killed_and_goes_on(example: str, count: int, kill: int, t
         assert process.wait() == 0, process.stderr.read()
     assert len(whole) == count
     assert len(set(whole)) > 2
-    with start("killed") as process:
-        assert lines_of(process, kill) == whole[:kill]
-        os.kill(process.pid, signal.SIGKILL)
-    with start("killed") as process:
-        rest = lines_of(process, count)
+    for attempt in range(5):  # on a busy machine the signal may come when all is done
+        with start(f"killed {attempt}") as process:
+            assert lines_of(process, kill) == whole[:kill]
+            os.kill(process.pid, signal.SIGKILL)
+        with start(f"killed {attempt}") as process:
+            rest = lines_of(process, count)
+        if rest:
+            break
+    assert 0 < len(rest) < count
     assert rest == whole[-len(rest) :]
-    assert count - kill <= len(rest) < count
 
 
 @pytest.mark.parametrize("example", ["plain_loop.py", "fabric.py"])

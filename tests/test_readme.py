@@ -9,7 +9,7 @@ import pytest
 import yaml
 from helpers import optimizer
 
-from lr_configs import Horizon, available, curve
+from lr_configs import Horizon, available, curve, registry
 from lr_configs.config import COMMON
 from lr_configs.driver import Driver
 from lr_configs.run import PlainRun
@@ -24,7 +24,10 @@ def blocks(language: str) -> list[str]:
 
 @pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.splitlines()[0])
 def test_python(code: str) -> None:
+    known = available()
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+    for name in set(available()) - set(known):
+        registry.remove(name)
 
 
 def test_yaml() -> None:
