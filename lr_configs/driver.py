@@ -236,7 +236,8 @@ class Driver:
         done, epochs = track.updates or updates, self.epoch + 1
         horizon, plan = track.asked.horizon, track.asked.plan
         if isinstance(decision, Restart) and horizon is not None:
-            horizon = horizon.remaining(done, epochs)
+            within = done - track.epoch_updates if track.updates else None
+            horizon = horizon.remaining(done, epochs, within)
             plan = resolve(plan.config, horizon)
         scheduler = build_plan(plan, track.optimizer, printer=_say_nothing)
         bases = tuple(optimizers.base_rates(self._groups[id(track.optimizer)], plan.config.param))
@@ -246,6 +247,8 @@ class Driver:
             track.updates, track.epoch_updates = done, _updates_at(epochs, done, track.asked.horizon)
         if isinstance(decision, Place):
             track.place(done, epochs)
+        else:
+            track.origin = done
 
     def _know_the_whole_run(self) -> None:
         """What was not needed to build the schedules is needed to check them, and to compare runs."""

@@ -118,6 +118,7 @@ class Saved:
         slot: which of the checkpoint's scheduler states belongs to it; None where another scheduler had taken its place.
         epochs: epochs that had ended.
         seal: a digest of the scheduler's own state.
+        origin: updates that the optimizer had made when its clock began.
     """
 
     asked: Data
@@ -136,6 +137,7 @@ class Saved:
     slot: int | None
     epochs: int
     seal: str | None = None
+    origin: int = 0
 
     def to_data(self) -> Data:
         """Plain data for a checkpoint."""
@@ -175,16 +177,17 @@ class Saved:
         if self.timeline.warp is not None:
             return self.timeline.warp.at(self.updates)
         part, run = Fraction(0), read_horizon(self.asked["run"])
-        since = self.updates - self.epoch_updates
+        begin = max(self.epoch_updates, self.origin)  # of the epoch, as far as this clock has seen it
+        since = self.updates - begin
         if self.by_epoch and since and run is not None and run.knows_epochs:
-            length = run.to_steps(Fraction(1), Fraction(self.epoch_updates))
-            part = min(Fraction(since) / length, Fraction(1))
+            length = run.to_steps(Fraction(1), Fraction(self.epoch_updates)) - (begin - self.epoch_updates)
+            part = min(Fraction(since) / length, Fraction(1)) if length > 0 else Fraction(1)
         return (self.ticks + part) / self.frequency
 
 
 _AS_THEY_ARE = (
     "asked", "plan", "ticks", "updates", "epoch_updates", "values", "position", "groups", "ending", "module_steps",
-    "slot", "epochs", "seal",
+    "slot", "epochs", "seal", "origin",
 )  # fmt: skip
 
 

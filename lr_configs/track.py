@@ -78,6 +78,7 @@ class Track:
         ticks: intervals since it began.
         updates: of the optimizer since the run began.
         epoch_updates: the same at the end of the last epoch.
+        origin: the same when its clock began.
         position: where on its curve it is.
         values: of the metric so far.
         skipped: updates that the gradient scaler prevented.
@@ -95,7 +96,7 @@ class Track:
         """Drive this schedule, from its first step."""
         self.scheduler, self.plan, self.bases, self.end = scheduler, plan, bases, end
         self.timeline = Timeline()
-        self.ticks = self.values = 0
+        self.ticks = self.values = self.origin = 0
         self.position: int | float = 0
         self.ending: Ending | None = None
         self.module_steps = False
@@ -200,7 +201,7 @@ class Track:
             ticks=self.ticks, updates=self.updates, epoch_updates=self.epoch_updates, values=self.values,
             position=self.scheduler.position if self.module_steps else self.position,
             groups=len(self.optimizer.param_groups), ending=None if self.ending is None else vars(self.ending).copy(),
-            module_steps=self.module_steps, slot=slot, epochs=epochs,
+            module_steps=self.module_steps, slot=slot, epochs=epochs, origin=self.origin,
             seal=None if slot is None else states.digest(self.scheduler.state_dict()),
         )  # fmt: skip
         return saved.to_data()
@@ -210,7 +211,7 @@ class Track:
         saved = decision.saved
         self.timeline, self.end = decision.timeline, decision.end
         self.ticks, self.values, self.module_steps = saved.ticks, saved.values, saved.module_steps
-        self.updates, self.epoch_updates = saved.updates, saved.epoch_updates
+        self.updates, self.epoch_updates, self.origin = saved.updates, saved.epoch_updates, saved.origin
         self.position = saved.position
         self.check_state(saved, state)
         if self.timeline.last is not None and self.position > self.timeline.last:

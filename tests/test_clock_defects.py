@@ -116,6 +116,24 @@ def test_a_foreign_checkpoint_of_a_validation_has_its_epoch_behind_it(policy: st
     np.testing.assert_allclose(rates, 0.1 * 0.5 ** (begin + np.arange(10) // 5))
 
 
+def test_restart_counts_what_remains_from_the_updates_that_were_made(tmp_path: Path) -> None:
+    """Two epochs of three updates are over, whose number of batches would now make two updates each."""
+    ckpt = checkpoint(tmp_path, {"name": "none"}, 6, batches=3, max_epochs=2)
+    rates = resumed(ckpt, COSINE, "restart", batches=3, max_epochs=4, accumulate_grad_batches=2)
+    np.testing.assert_allclose(rates, curve(COSINE, 0.1, Horizon(steps=4)))
+
+
+def test_stretch_from_within_the_epoch_of_a_restart(tmp_path: Path) -> None:
+    """The clock began at update 1: at update 2 it has seen a quarter of its first epoch, not two fifths."""
+    node = {"name": "linear", "start_factor": 1.0, "end_factor": 0.0, "total_iters": 2, "interval": "epoch"}
+    first = checkpoint(tmp_path / "a", {"name": "none"}, 1, max_epochs=2)
+    save = ModelCheckpoint(tmp_path / "b", every_n_train_steps=1, save_top_k=-1, filename="{step}")
+    fit(LRSchedulerCallback(node, resume="restart"), None, save, ckpt=first, max_epochs=2)
+    rates = resumed(str(tmp_path / "b" / "step=2.ckpt"), node, "stretch", max_epochs=3)
+    seen = 0.25 + 1.75 * (np.array([5, 10]) - 2) / 13
+    np.testing.assert_allclose(rates, np.repeat([0.1, *(0.1 * (1 - seen / 2))], [3, 5, 5]))
+
+
 def test_one_cycle_restarts_from_its_own_bounds(tmp_path: Path) -> None:
     node = {"name": "one_cycle", "max_lr": 0.5}
     ckpt = checkpoint(tmp_path, node, 10, Tiny(momentum=0.9), max_epochs=4)

@@ -478,3 +478,20 @@ def test_a_loaded_state_is_left_as_it_is() -> None:
     opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.1})
     advance(opt, schedule)
     assert state == before
+
+
+def test_a_state_between_two_steps_of_a_warmup() -> None:
+    """Where a stretched run saves; torch's own state has a fraction behind the warmup only."""
+    node = {"name": "cosine_warm_restarts", "T_0": 3, "warmup": 4}
+    opt = optimizer()
+    schedule = build(node, opt)
+    for position in (1.5, 4.5, 8.25):
+        schedule.jump(position)
+        rate, state = rates(opt), copy.deepcopy((opt.state_dict(), schedule.state_dict()))
+        fresh = optimizer()
+        again = build(node, fresh)
+        fresh.load_state_dict(state[0])
+        again.load_state_dict(state[1])
+        assert (again.position, rates(fresh)) == (position, rate)
+        again.jump(5)
+        assert rates(fresh) == [pytest.approx(0.075)]

@@ -256,6 +256,16 @@ class CosineAnnealingWarmRestarts(CurveScheduler, lr_scheduler.CosineAnnealingWa
         """Torch keeps the period that it is in."""
         return {**super().torch_state(), "T_cur": self.T_cur, "T_i": self.T_i}
 
+    def extra_state(self) -> dict[str, Any]:
+        """The fraction of a step within a warmup, which torch's class does not have."""
+        extra = super().extra_state()
+        return extra if self.T_cur % 1 == self.fraction else {**extra, "t": self.position}
+
+    def load_extra(self, extra: dict[str, Any]) -> None:
+        """The fraction of a step within a warmup."""
+        if math.floor(extra.get("t", -1)) == self.last_epoch:
+            self.fraction = float(extra["t"] - self.last_epoch)
+
     def load_torch_state(self, state: dict[str, Any]) -> None:
         """The fraction of a step is in `T_cur`."""
         now = state.pop("T_cur", 0)
