@@ -540,7 +540,7 @@ def resume(
             open_question = "strict after a restart, or after a hold that may not have begun"
         return dataclasses.replace(new, plan=resolve(node, true_run, old.origin), doubtful=open_question)
     if policy == "keep":
-        return dataclasses.replace(new, last=old.position(old.run.updates - 1))
+        return dataclasses.replace(new, last=old.position(old.run.updates - 1) if old.last is None else old.last)
     assert policy == "stretch", policy
     start, end = old.exact(done), old.plan.end
     if start >= end:

@@ -162,6 +162,7 @@ class History:
     t: int = 0
     ratios: list[float] = field(default_factory=list)
     arrived: dict[int, float] = field(default_factory=dict)  # groups that wait for their first step
+    unseen: set[int] = field(default_factory=set)  # groups that no scheduler has looked at yet
     log: list[str] = field(default_factory=list)
     loose: bool = False  # torch's recurrences have been in between
     changed: bool = False  # by an edit or a late group
@@ -195,6 +196,7 @@ class History:
             raise Over
         self.t += 1
         self.arrived.clear()
+        self.unseen.clear()
         self.optimizer.step()
         self.scheduler.step()
         told = [float(rate) for rate in self.scheduler.get_last_lr()]
@@ -220,8 +222,8 @@ class History:
         mine = self.optimizer.param_groups[i]["lr"]
         together = [j for j, group in enumerate(self.optimizer.param_groups) if j == i or group["lr"] is mine]
         together = together if isinstance(mine, torch.Tensor) else [i]
-        if any(j in self.arrived for j in together):
-            return
+        if any(j in self.arrived or j in self.unseen for j in together):
+            return  # what it arrives with is no edit
         write(self.optimizer, i, ratio, self.rng.random() < 0.7 or len(together) > 1)
         self.changed = True
         for j in together:
@@ -332,6 +334,7 @@ class History:
             self.twin = None
         self.changed = True
         self.optimizer.add_param_group(group)
+        self.unseen.add(i)
         if self.rng.random() < 0.7:
             self.step()
 
@@ -342,6 +345,7 @@ class History:
         self.bases.pop()
         self.ratios.pop()
         self.arrived.pop(len(self.bases), None)
+        self.unseen.discard(len(self.bases))
         self.twin = None
 
 

@@ -101,7 +101,9 @@ def schedule(rng: random.Random, groups: int, depth: int = 0) -> dict[str, Any]:
     if name == "sequential":
         stages = [schedule(rng, groups, depth + 1) for _ in range(rng.randint(1, 3))]
         unit = rng.choice(["%", "%", "st", "ep"])
-        without = rng.choice([len(stages) - 1, rng.randrange(len(stages)), -1])
+        # an epoch behind a stage of open length is counted back from the last scheduler step, which may be a shorter one
+        anywhere = len(stages) - 1 if unit == "ep" else rng.randrange(len(stages))
+        without = rng.choice([len(stages) - 1, anywhere, -1])
         for i, stage in enumerate(stages):
             if i != without:
                 stage["length"] = {"%": f"{rng.choice([10, 25, 30])}%", "st": f"{rng.randint(1, 5)}st", "ep": "1ep"}[
