@@ -538,7 +538,9 @@ def resume(
             raise Refused("this run's schedule is another one")
         if old.origin or old.last is not None:
             open_question = "strict after a restart, or after a hold that may not have begun"
-        return dataclasses.replace(new, plan=resolve(node, true_run, old.origin), doubtful=open_question)
+        if old.origin:
+            return dataclasses.replace(new, doubtful=open_question)
+        return dataclasses.replace(new, plan=resolve(node, true_run), doubtful=open_question)
     if policy == "keep":
         return dataclasses.replace(new, last=old.position(old.run.updates - 1) if old.last is None else old.last)
     assert policy == "stretch", policy

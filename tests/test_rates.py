@@ -495,3 +495,11 @@ def test_a_state_between_two_steps_of_a_warmup() -> None:
         assert (again.position, rates(fresh)) == (position, rate)
         again.jump(5)
         assert rates(fresh) == [pytest.approx(0.075)]
+
+
+def test_a_state_of_a_stage_that_has_not_begun() -> None:
+    node = {"name": "sequential", "stages": [{"name": "none", "length": 4}, {"name": "cosine_warm_restarts", "T_0": 3}]}
+    schedule = build(node, optimizer())
+    again = build(node, optimizer())
+    again.load_state_dict(schedule.state_dict())
+    assert again.state_dict() == schedule.state_dict()

@@ -263,7 +263,7 @@ class CosineAnnealingWarmRestarts(CurveScheduler, lr_scheduler.CosineAnnealingWa
 
     def load_extra(self, extra: dict[str, Any]) -> None:
         """The fraction of a step within a warmup."""
-        if math.floor(extra.get("t", -1)) == self.last_epoch:
+        if "t" in extra and math.floor(extra["t"]) == self.last_epoch:
             self.fraction = float(extra["t"] - self.last_epoch)
 
     def load_torch_state(self, state: dict[str, Any]) -> None:
