@@ -8,17 +8,25 @@ checks in the field's metadata decide instead.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
-import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Optional, TypeVar
 
-from lr_configs.errors import SchedulerConfigError, nearest
-from lr_configs.formula import Formula
-from lr_configs.groups import share_of
-from lr_configs.horizon import LARGEST, Length
+from lr_configs.errors import SchedulerConfigError
+from lr_configs.horizon import LARGEST
+from lr_configs.kinds import (
+    Choice,
+    Flag,
+    FormulaKind,
+    LengthKind,
+    Lengths,
+    Number,
+    OrNull,
+    PerGroup,
+    Text,
+    check_length,
+)
 from lr_configs.shapes import FALLING, HINTS
 from lr_configs.warmup import WARMUP_SHAPES
 
@@ -65,48 +73,6 @@ def copy_plain(value: Any) -> Any:
 # ---------------------------------------------------------------------------------------- kinds of fields
 
 
-def _range_text(low: float, high: float, open_low: bool, open_high: bool, integer: bool) -> str:
-    kind = "an integer" if integer else "a number"
-    if low == -math.inf and high == math.inf:
-        return kind if integer else "a finite number"
-    lower = "" if low == -math.inf else f"{'above' if open_low else 'at least'} {low:g}"
-    upper = "" if high == math.inf else f"{'below' if open_high else 'at most'} {high:g}"
-    return f"{kind} " + " and ".join(part for part in (lower, upper) if part)
-
-
-def _as_number(value: Any, key: str, rule: str) -> Any:
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            raise SchedulerConfigError(key, value, "this is not a number", f"Write {rule}") from None
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise SchedulerConfigError(key, value, "this is not a number", f"Write {rule}")
-    try:
-        # numpy's numbers would end in the checkpoint, which could then not be loaded safely
-        return int(value) if isinstance(value, numbers.Integral) else float(value)
-    except OverflowError:
-        raise SchedulerConfigError(key, value, "this number is out of range", f"Write {rule}") from None
-
-
-def _number_check(low: float, high: float, open_low: bool, open_high: bool, integer: bool) -> Check:
-    rule = _range_text(low, high, open_low, open_high, integer)
-
-    def check(value: Any, key: str) -> Any:
-        number = _as_number(value, key, rule)
-        try:
-            inside = low <= number <= high and math.isfinite(number)
-        except OverflowError:  # an integer that no float holds
-            inside = False
-        if inside and ((open_low and number == low) or (open_high and number == high)):
-            inside = False
-        if not inside or (integer and number != int(number)):
-            raise SchedulerConfigError(key, value, f"this must be {rule}", f"Write {rule}")
-        return int(number) if integer else number
-
-    return check
-
-
 def number(
     default: Any,
     low: float = -math.inf,
@@ -118,18 +84,20 @@ def number(
     optional: bool = False,
 ) -> Any:
     """A finite number in a range."""
-    check = _number_check(
+    kind = _number(low, high, above, below, integer)
+    return config_field(default, OrNull(kind) if optional else kind)
+
+
+def _number(
+    low: float, high: float = math.inf, above: float | None = None, below: float | None = None, integer: bool = False
+) -> Number:
+    return Number(
         low if above is None else above,
         high if below is None else below,
-        above is not None,
-        below is not None,
-        integer,
+        open_low=above is not None,
+        open_high=below is not None,
+        integer=integer,
     )
-    return config_field(default, _optional(check) if optional else check)
-
-
-#: a finite factor of the rate, 0 or more
-check_factor: Check = _number_check(0, math.inf, False, False, False)
 
 
 def per_group(
@@ -145,131 +113,45 @@ def per_group(
 
     With `share`, text like ``1%`` is a share of the group's own rate.
     """
-    bounds = _number_check(low if above is None else above, high, above is not None, False, False)
-
-    def one(value: Any, key: str) -> Any:
-        if value is None and optional:
-            return None
-        part = share_of(value) if share else None
-        if part is not None:
-            bounds(part, key)
-            return str(value).strip()
-        return bounds(value, key)
-
-    def check(value: Any, key: str) -> Any:
-        if isinstance(value, Mapping):
-            return {str(k): one(v, f"{key}.{k}") for k, v in value.items()}
-        if isinstance(value, (list, tuple)):
-            if not value:
-                raise SchedulerConfigError(
-                    key, value, "a list has one value per parameter group", "Write one number or a list"
-                )
-            return [one(v, f"{key}.{i}") for i, v in enumerate(value)]
-        return one(value, key)
-
-    return config_field(default, check, per_group=True)
-
-
-def _optional(check: Check) -> Check:
-    return lambda value, key: None if value is None else check(value, key)
-
-
-def check_length(value: Any, key: str) -> Any:
-    """A positive length as it is kept: an integer, or text with a unit."""
-    length = Length.parse(value, key)
-    return int(length.amount) if not length.unit else str(value)
+    kind = PerGroup(_number(low, high, above), share=share, optional=optional)
+    return config_field(default, kind, per_group=True)
 
 
 def length(default: Any, *, optional: bool = False) -> Any:
     """A positive length; see :mod:`lr_configs.horizon`."""
-    return config_field(default, _optional(check_length) if optional else check_length, length=True)
+    return config_field(default, OrNull(check_length) if optional else check_length, length=True)
+
+
+def _zero_length() -> Any:
+    return config_field(0, LengthKind(zero=True), length=True)
 
 
 def lengths(default: Any) -> Any:
     """A rising list of positions, each a length."""
-
-    def check(value: Any, key: str) -> Any:
-        if not isinstance(value, (list, tuple)) or not value:
-            raise SchedulerConfigError(key, value, "this is a list of lengths", "Write [30, 60] or [50%, 75%]")
-        checked = [check_length(v, f"{key}.{i}") for i, v in enumerate(value)]
-        parsed = [Length.parse(v, key) for v in checked]
-        for before, after in itertools.pairwise(parsed):
-            if before.unit == after.unit and before.amount >= after.amount:
-                raise SchedulerConfigError(key, value, "milestones rise strictly", "Sort them, each only once")
-        return checked
-
-    return config_field(default, check, length=True)
+    return config_field(default, Lengths(), length=True)
 
 
 def choice(default: Any, *options: str, hints: Mapping[str, str] | None = None) -> Any:
     """One of a few words; `hints` are what people write for them elsewhere."""
-
-    def check(value: Any, key: str) -> Any:
-        if isinstance(value, str) and value in options:
-            return value
-        known = (hints or {}).get(str(value).lower())
-        hint = f"did you mean {known!r}? " if known else nearest(str(value), options)
-        raise SchedulerConfigError(
-            key, value, f"this is one of {', '.join(options)}", hint.strip() or f"Write {options[0]}"
-        )
-
-    return config_field(default, check)
+    return config_field(default, Choice(*options, hints=hints))
 
 
 def flag(default: bool) -> Any:
     """True or false."""
-
-    def check(value: Any, key: str) -> Any:
-        if not isinstance(value, bool):
-            raise SchedulerConfigError(key, value, "this is true or false", "Write true or false")
-        return value
-
-    return config_field(default, check)
+    return config_field(default, Flag())
 
 
 def formula(default: Any, variables: tuple[str, ...] = ("t", "epoch"), *, optional: bool = False) -> Any:
     """A formula as text, or a Python callable; where it is not optional, a list has one for each parameter group."""
-
-    def one(value: Any, key: str) -> Any:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            value = repr(value)  # an unquoted constant formula, `lr_lambda: 0.95`
-        if not isinstance(value, str) and not callable(value):
-            raise SchedulerConfigError(
-                key, value, "this is a formula as text, or a Python callable", "Write '0.95 ** epoch'"
-            )
-        if isinstance(value, str):
-            Formula(value, key, variable=variables)
-        return value
-
-    def check(value: Any, key: str) -> Any:
-        if value is None and optional:
-            return None
-        if isinstance(value, (list, tuple)) and value and not optional:
-            return [one(v, f"{key}.{i}") for i, v in enumerate(value)]
-        return one(value, key)
-
-    return config_field(default, check, formula=variables)
+    return config_field(default, FormulaKind(variables, optional=optional), formula=variables)
 
 
-def _text(value: Any, key: str) -> Any:
-    if value is not None and (not isinstance(value, str) or not value):
-        raise SchedulerConfigError(key, value, "this is a name", "Write the name as it is logged, e.g. val_loss")
-    return value
-
-
-def _param(value: Any, key: str) -> Any:
-    if not isinstance(value, str) or not value:
-        raise SchedulerConfigError(
-            key, value, "this names a key of the parameter groups", "Write lr, weight_decay, momentum or betas.0"
-        )
-    return value
-
-
-def _zero_length(value: Any, key: str) -> Any:
-    parsed = Length.parse(0 if value is None else value, key, zero=True)
-    if parsed.amount == 0:
-        return 0
-    return int(parsed.amount) if not parsed.unit else str(value)
+_METRIC = Text("this is a name", "Write the name as it is logged, e.g. val_loss", "the name of a logged metric")
+_PARAM = Text(
+    "this names a key of the parameter groups",
+    "Write lr, weight_decay, momentum or betas.0",
+    "a key of the parameter groups",
+)
 
 
 def _fixed(value: Any, key: str) -> Any:
@@ -365,14 +247,14 @@ class SchedulerConfig:
     name: str = config_field("", _fixed)
     interval: str = choice("auto", "auto", "epoch", "step", hints=_INTERVAL_HINTS)
     frequency: int = number(1, 1, integer=True)
-    monitor: Optional[str] = config_field(None, _text)  # noqa: UP045 - OmegaConf on Python 3.10 reads Optional only
-    warmup: Any = config_field(0, _zero_length, length=True)
+    monitor: Optional[str] = config_field(None, OrNull(_METRIC))  # noqa: UP045 - OmegaConf on Python 3.10 reads Optional only
+    warmup: Any = _zero_length()
     warmup_start_factor: float = number(0.01, 0, 1)
     warmup_shape: str = choice("linear", *WARMUP_SHAPES)
     warmup_overlap: bool = flag(False)
-    cooldown: Any = config_field(0, _zero_length, length=True)
+    cooldown: Any = _zero_length()
     cooldown_shape: str = choice("linear", *FALLING, hints=HINTS)
-    param: str = config_field("lr", _param)
+    param: str = config_field("lr", _PARAM)
     verbose: bool = flag(False)
     last_epoch: int = number(-1, -1, integer=True)
 

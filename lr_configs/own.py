@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from lr_configs.config import SchedulerConfig, config_field, copy_plain, flag, length, number, schedule
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.horizon import Length
+from lr_configs.kinds import Text
 
 #: of a run up to this length every step of a function is checked; of a longer one as many, spread over it
 _CHECKED = 20_000
@@ -126,7 +127,7 @@ def _field(what: Any, parameter: inspect.Parameter, defaults: Mapping[str, Any])
     if isinstance(default, str) and _is_length(default):
         return "Any", length(default)
     if isinstance(default, str):
-        return "str", config_field(default, _text)
+        return "str", config_field(default, Text("this is text", "Write a word", "text", empty=True))
     return "Any", config_field(copy_plain(list(default) if isinstance(default, tuple) else default), None)
 
 
@@ -135,12 +136,6 @@ def _is_length(text: str) -> bool:
         return bool(Length.parse(text, "").unit)
     except SchedulerConfigError:
         return False
-
-
-def _text(value: Any, key: str) -> Any:
-    if not isinstance(value, str):
-        raise SchedulerConfigError(key, value, "this is text", "Write a word")
-    return value
 
 
 def _made(name: str, base: type[SchedulerConfig], keys: dict[str, tuple[str, Any]], what: Any, **more: Any) -> Any:

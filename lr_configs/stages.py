@@ -6,23 +6,48 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lr_configs.config import OUTER, SchedulerConfig, check_length, config_field, data
+from lr_configs.config import OUTER, SchedulerConfig, config_field, data
 from lr_configs.errors import SchedulerConfigError
+from lr_configs.kinds import Kind, Schema, check_length
 from lr_configs.own import SteppedConfig
 from lr_configs.registry import parse
 
 
-def _stages(value: Any, key: str) -> Any:
-    if not isinstance(value, (Mapping, list, tuple)):
-        raise SchedulerConfigError(
-            key, value, "stages are a mapping of named stages, or a list", "Write {warmup: {name: linear, length: 10%}}"
-        )
-    return value
+class Stages(Kind):
+    """A mapping of named stages, or a list of them.
+
+    Args:
+        part: what one of them is called in the schema that this is a part of: ``stage``, which has a length, or ``factor``.
+    """
+
+    words = "a mapping of named stages, or a list of them"
+
+    def __init__(self, part: str) -> None:
+        self.part = part
+
+    def __call__(self, value: Any, key: str) -> Any:
+        """The stages, not yet read."""
+        if not isinstance(value, (Mapping, list, tuple)):
+            raise SchedulerConfigError(
+                key, value, f"stages are {self.words}", "Write {warmup: {name: linear, length: 10%}}"
+            )
+        return value
+
+    def schema(self) -> Schema:
+        """Objects and lists of them."""
+        stage = {"$ref": f"#/$defs/{self.part}"}
+        return {
+            "type": ["object", "array"],
+            "minProperties": 1,
+            "additionalProperties": stage,
+            "minItems": 1,
+            "items": stage,
+        }
 
 
-def stages(default: Any) -> Any:
+def stages(default: Any, part: str = "stage") -> Any:
     """Named stages, or a list of them."""
-    return config_field(default, _stages)
+    return config_field(default, Stages(part))
 
 
 @data

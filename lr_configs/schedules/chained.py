@@ -26,7 +26,8 @@ class ChainedSchedulerConfig(StagesConfig):
         {
             "warmup": {"name": "linear", "start_factor": 0.01, "total_iters": "10%"},
             "decay": {"name": "cosine", "T_max": "100%", "eta_min": 0.0},
-        }
+        },
+        part="factor",
     )
 
     def check_stage(self, key: str, last: bool, size: Any, config: SchedulerConfig) -> None:

@@ -7,28 +7,47 @@ import math
 from bisect import bisect_right
 from typing import Any
 
-from lr_configs.config import Landmarks, SchedulerConfig, check_factor, check_length, choice, config_field, schedule
+from lr_configs.config import Landmarks, SchedulerConfig, choice, config_field, schedule
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.horizon import Length
+from lr_configs.kinds import Kind, LengthKind, Number, Schema, check_length
 
 _HALF_PI = math.pi / 2
 
 
-def _check_points(value: Any, key: str) -> Any:
+class Points(Kind):
     """Points with rising positions, of which the first may be 0."""
-    if not isinstance(value, (list, tuple)) or not value:
-        raise SchedulerConfigError(key, value, "this is a list of points", "Write [[0, 0.0], [5%, 1.0], [100%, 0.1]]")
-    points = [_point(one, f"{key}.{i}", first=i == 0) for i, one in enumerate(value)]
-    for (before, _), (after, _) in itertools.pairwise(points):
-        one, other = (Length.parse(at, key, zero=True) for at in (before, after))
-        if one.unit == other.unit and one.amount >= other.amount:
+
+    words = "a list of points, each a position (0 or a length, rising) and a factor (0 or more)"
+
+    def __call__(self, value: Any, key: str) -> Any:
+        """The points."""
+        if not isinstance(value, (list, tuple)) or not value:
             raise SchedulerConfigError(
-                key,
-                value,
-                f"the positions of points rise strictly, and {after} comes after {before}",
-                "Sort the points",
+                key, value, "this is a list of points", "Write [[0, 0.0], [5%, 1.0], [100%, 0.1]]"
             )
-    return points
+        points = [_point(one, f"{key}.{i}", first=i == 0) for i, one in enumerate(value)]
+        for (before, _), (after, _) in itertools.pairwise(points):
+            one, other = (Length.parse(at, key, zero=True) for at in (before, after))
+            if one.unit == other.unit and one.amount >= other.amount:
+                raise SchedulerConfigError(
+                    key,
+                    value,
+                    f"the positions of points rise strictly, and {after} comes after {before}",
+                    "Sort the points",
+                )
+        return points
+
+    def schema(self) -> Schema:
+        """A list of pairs."""
+        first, other = (
+            {"type": "array", "prefixItems": [at.schema(), _FACTOR.schema()], "items": False, "minItems": 2}
+            for at in (LengthKind(zero=True), check_length)
+        )
+        return {"type": "array", "prefixItems": [first], "items": other, "minItems": 1}
+
+
+_FACTOR = Number(0)
 
 
 def _point(value: Any, key: str, *, first: bool) -> list[Any]:
@@ -36,7 +55,7 @@ def _point(value: Any, key: str, *, first: bool) -> list[Any]:
         raise SchedulerConfigError(key, value, "a point is a position and a factor", "Write [5%, 1.0]")
     at, factor = value
     position = 0 if first and Length.parse(at, f"{key}.0", zero=True).amount == 0 else check_length(at, f"{key}.0")
-    return [position, check_factor(factor, f"{key}.1")]
+    return [position, _FACTOR(factor, f"{key}.1")]
 
 
 @schedule("piecewise")
@@ -58,7 +77,7 @@ class PiecewiseLRConfig(SchedulerConfig):
 
     natural_interval = "step"
 
-    points: Any = config_field([[0, 0.0], ["5%", 1.0], ["100%", 0.1]], _check_points, points=True)
+    points: Any = config_field([[0, 0.0], ["5%", 1.0], ["100%", 0.1]], Points(), points=True)
     interpolation: str = choice("linear", "linear", "cosine", "constant")
 
     @staticmethod
