@@ -8,8 +8,8 @@ A second one names the places where curve and run do not fit, and is left out wh
 
     cosine: T_max=100 epochs, the run has 30: it ends at 0.79 of the base rate
 
-What a schedule's landmarks are, its own file says (:class:`lr_configs.config.Landmarks`). Here they are put in their places
-behind warmups and in stages.
+What a schedule's landmarks are, its own file says (:class:`lr_configs.config.Landmarks`), and where they lie in the whole,
+:mod:`lr_configs.landmarks`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from lr_configs.config import Landmarks
 from lr_configs.horizon import amount_text
+from lr_configs.landmarks import Part, Position, cooldowns, parts, sequences, stage_name, warmups
 
 if TYPE_CHECKING:
     from lr_configs.driver import Facts
@@ -36,8 +34,6 @@ SHOWN = 3
 SAMPLES, CLOSER = 1000, 64
 #: share of a length that may be missing, or too much, without a word
 SLACK = 0.01
-
-Position = float
 
 
 # ---------------------------------------------------------------------------------------- when
@@ -126,95 +122,6 @@ class Course:
         return amount_text(intervals, self.noun)
 
 
-# ---------------------------------------------------------------------------------------- where
-
-
-@dataclass(frozen=True)
-class Part:
-    """A single schedule in its place.
-
-    Attributes:
-        plan: the schedule.
-        begin: position at which it, or its warmup, begins.
-        stop: position at which another stage takes over, or None.
-        hold: position from which it stays where it is, or None.
-    """
-
-    plan: Plan
-    begin: int
-    stop: int | None
-    hold: int | None
-
-    @property
-    def start(self) -> int:
-        """The position of its own step 0."""
-        return self.begin + self.plan.own_start
-
-    @cached_property
-    def landmarks(self) -> Landmarks:
-        """What its file says."""
-        return type(self.plan.config).landmarks(SimpleNamespace(**self.plan.params))
-
-    @property
-    def bounded(self) -> bool:
-        """Whether something else than the run ends it."""
-        return self.stop is not None or self.hold is not None
-
-    def until(self, last: Position) -> Position:
-        """The last position at which its rate is used."""
-        return last if self.stop is None else min(last, self.stop - 1)
-
-    def reach(self, last: Position) -> Position:
-        """The last position at which it moves."""
-        return self.until(last) if self.hold is None else min(self.until(last), self.hold)
-
-    def steps(self, last: Position) -> float:
-        """How many of its own steps there are."""
-        reach = self.reach(last)
-        return (reach if reach == self.hold else reach + 1) - self.start
-
-
-def parts(plan: Plan, begin: int = 0, stop: int | None = None, hold: int | None = None) -> Iterator[Part]:
-    """The single schedules that make up a plan."""
-    start = begin + plan.own_start
-    if plan.hold is not None:
-        hold = start + plan.hold if hold is None else min(hold, start + plan.hold)
-    if not plan.stages:
-        yield Part(plan, begin, stop, hold)
-        return
-    ends: list[int | None] = [stop] * len(plan.stages)
-    if plan.config.arrangement == "sequence":
-        following = [start + first for first, _ in plan.stages[1:]]
-        ends = [*(end if stop is None else min(end, stop) for end in following), stop]
-    for (first, stage), end in zip(plan.stages, ends, strict=True):
-        yield from parts(stage, start + first, end, hold if end == stop else None)
-
-
-def warmups(plan: Plan, begin: int = 0) -> Iterator[tuple[int, Plan]]:
-    """Every warmup with its position."""
-    if plan.warmup:
-        yield begin, plan
-    for first, stage in plan.stages:
-        yield from warmups(stage, begin + plan.own_start + first)
-
-
-def cooldowns(plan: Plan, begin: int = 0) -> Iterator[int]:
-    """The positions at which tails begin."""
-    if plan.cooldown and plan.steps is not None:
-        yield begin + plan.steps - plan.cooldown
-    for first, stage in plan.stages:
-        yield from cooldowns(stage, begin + plan.own_start + first)
-
-
-def sequences(plan: Plan, begin: int = 0) -> Iterator[tuple[int, Plan]]:
-    """Every sequence of stages with the position of its own step 0."""
-    start = begin + plan.own_start
-    if plan.config.arrangement == "sequence":
-        yield start, plan
-    for first, stage in plan.stages:
-        yield from sequences(stage, start + first)
-
-
 # ---------------------------------------------------------------------------------------- the lines
 
 
@@ -287,7 +194,7 @@ class Report:
 
     def _stages(self, start: int, plan: Plan) -> Iterator[str]:
         """The stages and where they begin: ``stages warmup, decay from 3519``."""
-        named = [(start + first, _name(stage)) for first, stage in plan.stages]
+        named = [(start + first, stage_name(stage)) for first, stage in plan.stages]
         ahead = [f"{name} from {self._when(at)}" for at, name in named if self._ahead(at)]
         current = [name for at, name in named if at <= self.course.now][-1:]
         shown = [*current, *ahead]
@@ -476,11 +383,6 @@ class Report:
         if 0 < rate <= base * (1 + 1e-9):
             return f"{before}{_share(rate / base)} of the base {self._what.removeprefix('the ')}"
         return f"{before}{rate:.4g}"
-
-
-def _name(stage: Plan) -> str:
-    name = stage.key.rpartition(".")[2]
-    return stage.config.name if name.isdigit() else name
 
 
 def _share(value: float) -> str:

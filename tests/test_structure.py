@@ -55,6 +55,7 @@ TORCH_FREE = (
     "formula",
     "horizon",
     "kinds",
+    "landmarks",
     "own",
     "plan",
     "registry",
