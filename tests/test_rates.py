@@ -445,6 +445,24 @@ def test_a_number_of_numpys_is_a_number() -> None:
     assert type(schedule.state_dict()["power"]) is float
 
 
+@pytest.mark.parametrize(
+    "made", [lambda m, o: m.OneCycleLR(o, 0.1, 12), lambda m, o: m.CyclicLR(o, 0.01, 0.1, 4)], ids=["one", "cyclic"]
+)
+def test_the_first_beta_cycles_as_with_torch(made: Any) -> None:
+    """Adam has no momentum: its first beta moves, and its second one stays."""
+    seen = []
+    for module in (ours, T):
+        opt = optimizer(2, cls=torch.optim.Adam)
+        schedule = made(module, opt)
+        seen.append([])
+        for _ in range(11):
+            seen[-1] += [beta for group in opt.param_groups for beta in group["betas"]]
+            advance(opt, schedule)
+    assert seen[0] == pytest.approx(seen[1], rel=1e-14)
+    assert len(set(seen[0])) > 4
+    assert set(seen[0][1::2]) == {0.999}
+
+
 def test_momentum_moves_on_where_a_product_is_0() -> None:
     stages = {"a": {"name": "polynomial", "total_iters": 2}, "b": {"name": "one_cycle", "total_steps": 10}}
     opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9)

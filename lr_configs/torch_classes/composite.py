@@ -150,7 +150,8 @@ class _Composite(CurveScheduler):
         """Torch's keys, the stages' states under ``_schedulers``."""
         if self.foreign:
             state: dict[str, Any] = super(CurveScheduler, self).state_dict()  # type: ignore[misc]
-            return {k: v for k, v in state.items() if k not in _OURS}
+            own = {k: v for k, v in state.items() if k == "_schedulers" or k not in _OURS}
+            return {**own, "_last_lr": list(self._last_lr)}
         return super().state_dict()
 
     def extra_state(self) -> dict[str, Any]:
