@@ -37,7 +37,7 @@ class FloorConfig(SchedulerConfig):
 
 @data
 class ClampedConfig(SchedulerConfig):
-    """A schedule that stays at its floor once it is there: ``rate = max(base f(t), eta_min)``."""
+    """A schedule that is nowhere below its floor: ``rate = max(base f(t), eta_min)``."""
 
     eta_min: Any = per_group(0.0, 0, share=True)
 
@@ -49,9 +49,13 @@ class ClampedConfig(SchedulerConfig):
         return shares(p) if p.eta_min else None
 
     def check_values(self, values: dict[str, Any], bases: list[float], key: str) -> dict[str, Any]:
-        """A floor lies below the rate."""
-        check_floor(f"{key}eta_min", values["eta_min"], bases)
+        """A floor lies below the highest rate."""
+        check_floor(f"{key}eta_min", values["eta_min"], bases, self.peak())
         return values
+
+    def peak(self) -> float:
+        """The highest factor of the groups' own rates, as far as it is known."""
+        return 1.0
 
 
 def between(f: Any, p: Any) -> Any:

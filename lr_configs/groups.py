@@ -154,10 +154,9 @@ def late_value(value: Any, bases: Sequence[float], base: float) -> float:
     return float(value[0]) / bases[0] * base if bases[0] else 0.0
 
 
-def check_floor(key: str, floor: Any, bases: Sequence[float]) -> None:
-    """Refuse a lowest rate above a group's own."""
+def check_floor(key: str, floor: Any, bases: Sequence[float], peak: float = 1.0) -> None:
+    """Refuse a lowest rate above a group's own, or above the share `peak` of it that a schedule reaches."""
     for low, base in zip(column(floor, bases), bases, strict=True):
-        if low > base:
-            raise SchedulerConfigError(
-                key, low, f"the lowest rate is above the optimizer's own rate {base:g}", "Lower it, or raise the rate"
-            )
+        if low > base * peak:
+            top = f"the optimizer's own rate {base:g}" if peak == 1 else f"the peak {base * peak:g}"
+            raise SchedulerConfigError(key, low, f"the lowest rate is above {top}", "Lower it, or raise the rate")

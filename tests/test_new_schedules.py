@@ -154,6 +154,18 @@ CASES: dict[str, tuple[str, dict[str, Any], Exact, list[int]]] = {
     "slanted_triangular": ("slanted_triangular", {"total_steps": N}, lambda t: slanted(t, N, 100), [100, 1000]),
     "slanted_triangular short": ("slanted_triangular", {"total_steps": 15}, lambda t: slanted(t, 15, 1), [1, 15]),
     "slanted_triangular shorter": ("slanted_triangular", {"total_steps": 9}, lambda t: slanted(t, 9, 0), [9]),
+    "piecewise floor": (
+        "piecewise",
+        {"points": POINTS, "eta_min": "20%"},
+        lambda t: max(through(POINTS, lambda x: x)(t), B / 5),
+        [10, 50, 600, 800, 1000],
+    ),
+    "slanted_triangular floor": (
+        "slanted_triangular",
+        {"total_steps": N, "eta_min": "10%"},
+        lambda t: max(slanted(t, N, 100), B / 10),
+        [7, 100, 935, 1000],
+    ),
     "tanh": ("tanh", {"total_steps": N}, tanh, [1000]),
     "tanh floor": (
         "tanh",
@@ -296,7 +308,7 @@ def test_what_falls_stays_between_the_floor_and_the_rate(name: str, steps: int, 
     np.testing.assert_allclose(values, again, rtol=1e-14)
 
 
-@pytest.mark.parametrize("name", [name for name in NEW if name not in ("piecewise", "slanted_triangular")])
+@pytest.mark.parametrize("name", NEW)
 def test_a_group_that_joins_later_goes_on_from_its_rate(name: str) -> None:
     opt = optimizer(2)
     low = 1e-5 if name in ("exp_hyperbolic", "range_test") else 0.0
@@ -341,6 +353,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"name": "warmup_stable_decay", "eta_min": 0.2}, r"eta_min=0\.2: the lowest rate is above"),
     ({"name": "inverse_sqrt", "eta_min": "150%"}, r"eta_min=0\.15\d*: the lowest rate is above"),
     ({"name": "exp_hyperbolic", "eta_min": 0}, r"eta_min=0: this must be a number above 0"),
+    ({"name": "piecewise", "points": [[0, 0.5], [9, 0.1]], "eta_min": "60%"}, r"eta_min=0\.06: .* the peak 0\.05"),
+    ({"name": "slanted_triangular", "eta_min": 0.2}, r"eta_min=0\.2: the lowest rate is above"),
     ({"name": "noam", "eta_min": 0.01}, r"eta_min=0\.01: the lowest rate is above the peak"),
     ({"name": "hyperbolic", "upper_bound": 50}, r"upper_bound=50: the longest run is at least as long"),
     ({"name": "tanh", "lb": 3}, r"lb=3: it begins below ub=3"),

@@ -16,6 +16,7 @@ from helpers import CURVED, TORCH_NAMES, TWINS, optimizer, rates
 
 from lr_configs import Horizon, SchedulerConfigError, build, curve, schedulers
 from lr_configs.curve_tree import bind
+from lr_configs.formula import Formula
 from lr_configs.plan import Plan, resolve
 from lr_configs.registry import entry
 
@@ -68,6 +69,30 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[int], Any], list[int]]] = 
         {"gamma": 0.5, "decay_period": 70, "staircase": True},
         lambda t: B * mpf(0.5) ** (t // 70),
         [70, 140],
+    ),
+    "lambda": (
+        "lambda",
+        {"lr_lambda": "1 / (1 + t)", "eta_min": 0.001},
+        lambda t: max(B / (1 + t), LOW),
+        [99],
+    ),
+    "multiplicative": (
+        "multiplicative",
+        {"lr_lambda": "0.99", "eta_min": 0.001},
+        lambda t: max(B * mpf(0.99) ** t, LOW),
+        [458],
+    ),
+    "linear": (
+        "linear",
+        {"start_factor": 0.5, "end_factor": 0.001, "total_iters": 1000, "eta_min": "1%"},
+        lambda t: max(B * (mpf(0.5) + (mpf(0.001) - mpf(0.5)) * min(t, 1000) / 1000), LOW),
+        [981, 1000],
+    ),
+    "linear rises": (
+        "linear",
+        {"start_factor": 0.001, "total_iters": 100, "eta_min": 0.01},
+        lambda t: max(B * (mpf(0.001) + (1 - mpf(0.001)) * min(t, 100) / 100), B / 10),
+        [10, 100],
     ),
     "polynomial": (
         "polynomial",
@@ -169,6 +194,46 @@ def test_at_their_defaults_nothing_changes(name: str) -> None:
     assert not set(config.beyond_torch) & set(signature)
 
 
+@each
+def test_by_hand_they_are_keywords(case: str) -> None:
+    name, params, exact, _ = CASES[case]
+    cls = getattr(schedulers, entry(name).torch_name)
+    params = {key: Formula(value) if key == "lr_lambda" else value for key, value in params.items()}
+    opt = optimizer(2)
+    made = cls(opt, **params)
+    assert isinstance(made, TORCH_NAMES[name])
+    assert list(inspect.signature(cls).parameters)[-len(entry(name).beyond_torch) :] == list(entry(name).beyond_torch)
+    made.jump(123)
+    assert rates(opt)[0] == pytest.approx(float(exact(123)), rel=1e-13)
+    plain = cls(optimizer(2), **{k: v for k, v in params.items() if k not in entry(name).beyond_torch})
+    plain.load_state_dict(made.state_dict())
+    for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made)), plain):
+        assert rates(other.optimizer) == rates(opt)
+        assert other.rates_at(340) == made.rates_at(340)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda o: schedulers.StepLR(o, 10, eta_min=0.2), r"eta_min=0\.2: the lowest rate is above"),
+        (lambda o: schedulers.StepLR(o, 10, eta_min="x"), r"eta_min='x': this is not a number"),
+        (
+            lambda o: schedulers.ExponentialLR(o, 0.9, decay_period="10%"),
+            r"decay_period='10%': a share of the run needs",
+        ),
+        (lambda o: schedulers.ExponentialLR(o, 0.9, staircase=True), r"staircase=True: a staircase has periods"),
+        (lambda o: schedulers.LinearLR(o, 0.5, 0.1, eta_min=[0.01]), r"eta_min=\[0\.01\]: there are 1 values for 2"),
+    ],
+)
+def test_by_hand_they_are_checked(make: Callable[[Any], Any], message: str) -> None:
+    opt = optimizer(2)
+    with pytest.raises(SchedulerConfigError, match=message):
+        make(opt)
+    assert "initial_lr" not in opt.param_groups[0]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'eta'"):
+        schedulers.StepLR(opt, 10, eta=1)  # type: ignore[call-arg]
+
+
 def test_by_hand_they_are_attributes() -> None:
     opt = optimizer(2)
     made = schedulers.StepLR(opt, 10)
@@ -194,6 +259,12 @@ def test_a_late_group_has_the_floor_too() -> None:
 BAD = [
     ({"name": "step", "eta_min": 0.2}, r"eta_min=0\.2: the lowest rate is above"),
     ({"name": "polynomial", "eta_min": "101%"}, r"eta_min=0\.101: the lowest rate is above"),
+    (
+        {"name": "linear", "start_factor": 0.5, "end_factor": 0.1, "eta_min": "60%"},
+        r"eta_min=0\.06: .* above the peak 0\.05",
+    ),
+    ({"name": "lambda", "eta_min": "101%"}, r"eta_min=0\.101: the lowest rate is above"),
+    ({"name": "multiplicative", "eta_min": [0.1, 0.1]}, r"eta_min=\[0\.1, 0\.1\]: there are 2 values for 1"),
     ({"name": "exponential", "staircase": True}, r"staircase=True: a staircase has periods"),
     ({"name": "cosine_warm_restarts", "T_mult": 1.0001}, r"T_mult=1\.0001: a growth is 1, or 1\.001 and more"),
     ({"name": "cosine_warm_restarts", "cycles": 0}, r"cycles=0: this must be an integer at least 1"),

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import SchedulerConfig, formula, schedule
+from lr_configs.config import formula, schedule
+from lr_configs.floor import ClampedConfig
 from lr_configs.functions import FunctionWeights
 
 
 @schedule("lambda")
-class LambdaLRConfig(SchedulerConfig):
+class LambdaLRConfig(ClampedConfig):
     """``rate(t) = base * lr_lambda(t)``, as torch's `LambdaLR`; the formula goes on beyond the run.
 
     Attributes:
         lr_lambda: formula in the step ``t`` (or ``epoch``), the run's length ``T`` behind the warmup, in scheduler steps,
             the progress ``p = min(t / T, 1)`` and the group's own rate ``base``; or a Python callable of ``(t)`` or
             ``(t, T)``; a list has one for each parameter group. Finite and not negative.
+        eta_min: the rate is nowhere lower, per group; text like ``1%`` is a share of the group's own rate. Not in torch.
 
     >>> LambdaLRConfig(lr_lambda="1 / (1 + t)").lr_lambda
     '1 / (1 + t)'
     """
+
+    beyond_torch = ("eta_min",)
 
     lr_lambda: Any = formula("0.95 ** epoch")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import Landmarks, SchedulerConfig, length, number, schedule
+from lr_configs.config import Landmarks, length, number, schedule
 from lr_configs.errors import SchedulerConfigError
+from lr_configs.floor import ClampedConfig
 
 
 @schedule("linear")
-class LinearLRConfig(SchedulerConfig):
+class LinearLRConfig(ClampedConfig):
     """From ``base * start_factor`` in a straight line to ``base * end_factor`` at step `total_iters`, then flat.
 
     Torch's `LinearLR`. ``f(t) = start (n - k) / n + end k / n`` with ``n = total_iters``, ``k = min(t, n)``.
@@ -18,10 +19,13 @@ class LinearLRConfig(SchedulerConfig):
         start_factor: above 0; at most 1 where it is the rate that is driven.
         end_factor: 0 or more; at most 1 where it is the rate that is driven.
         total_iters: a length.
+        eta_min: the rate is nowhere lower, per group; text like ``1%`` is a share of the group's own rate. Not in torch.
 
     >>> LinearLRConfig(start_factor=0.1, total_iters="10%").end_factor
     1.0
     """
+
+    beyond_torch = ("eta_min",)
 
     start_factor: float = number(1.0 / 3, above=0)
     end_factor: float = number(1.0, 0)
@@ -35,6 +39,10 @@ class LinearLRConfig(SchedulerConfig):
                     key, getattr(self, key), "this must be a number at most 1: a factor of the optimizer's rate",
                     "Raise the optimizer's rate instead, or name another param",
                 )  # fmt: skip
+
+    def peak(self) -> float:
+        """The higher one of the two factors."""
+        return max(self.start_factor, self.end_factor)
 
     @staticmethod
     def weights(p: Any, t: Any, m: Any) -> Any:

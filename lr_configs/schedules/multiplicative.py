@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import Landmarks, SchedulerConfig, formula, schedule
+from lr_configs.config import Landmarks, formula, schedule
 from lr_configs.errors import SchedulerConfigError
+from lr_configs.floor import ClampedConfig
 from lr_configs.functions import FunctionWeights, Product
 
 
 @schedule("multiplicative")
-class MultiplicativeLRConfig(SchedulerConfig):
+class MultiplicativeLRConfig(ClampedConfig):
     """``rate(t) = base * lr_lambda(1) * ... * lr_lambda(t)``, as torch's `MultiplicativeLR`: `base` at step 0.
 
     Attributes:
         lr_lambda: the factor of each step, as for ``lambda``: a formula in ``t`` (or ``epoch``), ``T``, ``p`` and ``base``, a callable,
             or a list with one for each group. Finite and not negative, and so is the product.
+        eta_min: the rate falls no lower, per group; text like ``1%`` is a share of the group's own rate. Not in torch.
 
     >>> MultiplicativeLRConfig(lr_lambda=0.95).lr_lambda
     '0.95'
     """
+
+    beyond_torch = ("eta_min",)
 
     lr_lambda: Any = formula("0.95")
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lr_configs.config import Landmarks, length, number, schedule
-from lr_configs.errors import SchedulerConfigError
 from lr_configs.floor import FloorConfig
-from lr_configs.groups import column
+from lr_configs.groups import check_floor
 
 
 @schedule("noam", torch_class="NoamLR")
@@ -56,12 +55,4 @@ class NoamLRConfig(FloorConfig):
 
     def check_bound(self, p: Mapping[str, Any], bases: list[float], key: str) -> None:
         """A floor lies below the peak."""
-        peak = (p["d_model"] * p["warmup_steps"]) ** -0.5
-        for low, base in zip(column(p["eta_min"], bases), bases, strict=True):
-            if low > base * peak:
-                raise SchedulerConfigError(
-                    f"{key}eta_min",
-                    low,
-                    f"the lowest rate is above the peak {base * peak:g}",
-                    "Lower it, or raise the rate",
-                )
+        check_floor(f"{key}eta_min", p["eta_min"], bases, (p["d_model"] * p["warmup_steps"]) ** -0.5)

@@ -7,8 +7,9 @@ import math
 from bisect import bisect_right
 from typing import Any
 
-from lr_configs.config import Landmarks, SchedulerConfig, choice, config_field, schedule
+from lr_configs.config import Landmarks, choice, config_field, schedule
 from lr_configs.errors import SchedulerConfigError
+from lr_configs.floor import ClampedConfig
 from lr_configs.horizon import Length
 from lr_configs.kinds import Kind, LengthKind, Number, Schema, check_length
 
@@ -59,7 +60,7 @@ def _point(value: Any, key: str, *, first: bool) -> list[Any]:
 
 
 @schedule("piecewise")
-class PiecewiseLRConfig(SchedulerConfig):
+class PiecewiseLRConfig(ClampedConfig):
     """``rate(t) = base * f(t)``, where `f` goes through points.
 
     The first factor holds up to the first point, the last one from the last point on, also beyond the run. Where two points
@@ -70,6 +71,7 @@ class PiecewiseLRConfig(SchedulerConfig):
     Attributes:
         points: pairs of a position (0 or a length, rising) and a factor (0 or more).
         interpolation: ``linear``; ``cosine``, half a wave between two points; ``constant``, each factor up to the next point.
+        eta_min: the rate is nowhere lower, per group; text like ``1%`` is a share of the group's own rate.
 
     >>> PiecewiseLRConfig(points=[[0, 1.0], ["30ep", 0.1]], interpolation="constant").points
     [[0, 1.0], ['30ep', 0.1]]
@@ -93,6 +95,10 @@ class PiecewiseLRConfig(SchedulerConfig):
         if p.interpolation == "cosine":
             x, left = m.sin(x * _HALF_PI) ** 2, m.sin(left * _HALF_PI) ** 2
         return first * left + last * x
+
+    def peak(self) -> float:
+        """The highest factor."""
+        return max(float(factor) for _, factor in self.points)
 
     @staticmethod
     def breaks(p: Any) -> list[float]:

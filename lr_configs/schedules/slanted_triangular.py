@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from lr_configs.config import Landmarks, SchedulerConfig, length, number, schedule
+from lr_configs.config import Landmarks, length, number, schedule
+from lr_configs.floor import ClampedConfig
 
 
 @schedule("slanted_triangular")
-class SlantedTriangularLRConfig(SchedulerConfig):
+class SlantedTriangularLRConfig(ClampedConfig):
     """Up in a straight line from ``base / ratio`` to `base` and down again: ``rate(t) = base (1 + q (ratio - 1)) / ratio``.
 
     ULMFiT's (Howard and Ruder, arXiv 1801.06146). The peak is at step ``cut = floor(cut_frac * total_steps)``; `q` is
@@ -19,6 +20,7 @@ class SlantedTriangularLRConfig(SchedulerConfig):
         total_steps: a length.
         cut_frac: share of the steps that go up, 0 to below 1.
         ratio: highest rate over lowest, 1 or more.
+        eta_min: the rate is nowhere lower, per group; text like ``1%`` is a share of the group's own rate.
 
     >>> SlantedTriangularLRConfig(total_steps=1000).ratio
     32.0

@@ -9,10 +9,9 @@ from typing import Any
 from torch.optim import Optimizer, lr_scheduler
 
 from lr_configs.config import SchedulerConfig, own_keys
-from lr_configs.curve_tree import values_per_group
 from lr_configs.own import SteppedConfig
-from lr_configs.plan import resolve
 from lr_configs.torch_classes.base import CurveScheduler
+from lr_configs.torch_classes.keywords import checked_by_hand
 from lr_configs.torch_classes.stepped import stepped
 
 #: a class is made once, so that instances of it know each other
@@ -28,9 +27,7 @@ class _Derived(CurveScheduler):
             raise TypeError(f"{type(self).__name__} takes at most {len(own)} parameters, and got {len(args)}")
         given = {**dict(zip(own, args, strict=False)), **kwargs}
         if self.plan is None:  # by hand: lengths are scheduler steps
-            checked = self.schedule(**given)
-            params = resolve(checked).params
-            given = {**params, **values_per_group(checked, _bases(optimizer), _names(optimizer), "", params)}
+            given = checked_by_hand(self.schedule, given, optimizer)
         for key, value in given.items():
             setattr(self, key, value)
         lr_scheduler.LRScheduler.__init__(self, optimizer, last_epoch)  # type: ignore[arg-type]
@@ -40,14 +37,6 @@ class _Derived(CurveScheduler):
         p = SimpleNamespace(**{key: self.__dict__[key] for key in own_keys(self.schedule)}, base_lrs=self.base_lrs)
         self.schedule.prepare(p)
         return dict(p.__dict__)
-
-
-def _bases(optimizer: Any) -> list[float]:
-    return [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
-
-
-def _names(optimizer: Any) -> list[str | None]:
-    return [group.get("name") for group in optimizer.param_groups]
 
 
 def derived(config: type[SchedulerConfig]) -> Any:

@@ -28,6 +28,7 @@ from lr_configs.schedules.cosine_warm_restarts import period
 from lr_configs.schedules.cyclic import rising
 from lr_configs.schedules.one_cycle import FIRST, LAST, PEAK, with_starts
 from lr_configs.torch_classes.base import CurveScheduler
+from lr_configs.torch_classes.keywords import take_keywords
 from lr_configs.torch_classes.state import OURS
 
 _FUNCTION = type(lambda: None)
@@ -131,7 +132,7 @@ class _FunctionLR(CurveScheduler):
         """The functions, each once."""
         functions = FunctionWeights(self.lr_lambdas, self.base_lrs, self.product)
         single = functions.single
-        return {"base_lrs": self.base_lrs, "lr_lambdas": self.lr_lambdas, "functions": functions, "single": single}
+        return {**super().parameters(), "lr_lambdas": self.lr_lambdas, "functions": functions, "single": single}
 
     def torch_state(self) -> dict[str, Any]:
         """As torch's, whose copy of a callable object's attributes formulas have none of."""
@@ -387,3 +388,17 @@ class OneCycleLR(CurveScheduler, lr_scheduler.OneCycleLR):
         groups = self.groups
         if all("max_lr" in group for group in groups):
             super().rebind()
+
+
+for _class in (
+    StepLR,
+    MultiStepLR,
+    LinearLR,
+    ExponentialLR,
+    PolynomialLR,
+    LambdaLR,
+    MultiplicativeLR,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+):
+    take_keywords(_class, _class.schedule)
