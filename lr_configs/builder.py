@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lr_configs.config import SchedulerConfig
-from lr_configs.curve_tree import Curve, values_per_group
+from lr_configs.curve_tree import Curve
 from lr_configs.errors import SchedulerConfigError
+from lr_configs.group_values import values_per_group
 from lr_configs.groups import check_base
 from lr_configs.horizon import Horizon
 from lr_configs.plan import Plan, resolve

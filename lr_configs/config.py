@@ -136,9 +136,9 @@ def choice(default: Any, *options: str, hints: Mapping[str, str] | None = None) 
     return config_field(default, Choice(*options, hints=hints))
 
 
-def flag(default: bool) -> Any:
-    """True or false."""
-    return config_field(default, Flag())
+def flag(default: bool, *others: str) -> Any:
+    """True or false, or one of a few words."""
+    return config_field(default, Flag(*others))
 
 
 def formula(default: Any, variables: tuple[str, ...] = ("t", "epoch"), *, optional: bool = False) -> Any:
@@ -209,8 +209,10 @@ class SchedulerConfig:
             what remains.
         warmup_start_factor: factor at the first update, 0 to 1.
         warmup_shape: ``linear``, ``cosine``, ``exponential`` or ``constant``.
-        warmup_overlap: the schedule's clock runs during the warmup, as in timm: behind it the schedule is at its own
-            step `warmup`, and its relative lengths are shares of the whole.
+        warmup_overlap: the schedule's clock runs during the warmup: behind it the schedule is at its own step `warmup`,
+            and its relative lengths are shares of the whole. With ``true``, as in timm, the warmup leads to the schedule's
+            first value, and behind it the rate is where the clock is; with ``continuous``, as in detectron2, it leads to
+            the value that the schedule has at its end.
         cooldown: length of the tail, within the run, over which the rate that the schedule has there falls to 0, and
             stays; the schedule's own lengths are the same with and without it.
         cooldown_shape: ``linear``, ``cosine``, ``1-sqrt``, ``1-square`` or ``exponential``, as for the decay of
@@ -251,7 +253,7 @@ class SchedulerConfig:
     warmup: Any = _zero_length()
     warmup_start_factor: float = number(0.01, 0, 1)
     warmup_shape: str = choice("linear", *WARMUP_SHAPES)
-    warmup_overlap: bool = flag(False)
+    warmup_overlap: Any = flag(False, "continuous")
     cooldown: Any = _zero_length()
     cooldown_shape: str = choice("linear", *FALLING, hints=HINTS)
     param: str = config_field("lr", _PARAM)

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lr_configs import ops
 from lr_configs.config import SchedulerConfig
-from lr_configs.errors import SchedulerConfigError
-from lr_configs.groups import late_value, spread
+from lr_configs.group_values import values_per_group
+from lr_configs.groups import late_value
 from lr_configs.ops import scalar
 from lr_configs.shapes import falling
-from lr_configs.warmup import warmup
+from lr_configs.warmup import warmup, way
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -225,6 +225,10 @@ class Leaf(Curve):
         self.rebind()
 
 
+def _public(node: object) -> dict[str, Any]:
+    return {key: value for key, value in vars(node).items() if not key.startswith("_")}
+
+
 class _Around(Curve):
     """A node around one other."""
 
@@ -232,7 +236,7 @@ class _Around(Curve):
         self.inner = inner
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.__dict__ == other.__dict__
+        return type(self) is type(other) and _public(self) == _public(other)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -290,6 +294,35 @@ class Warmup(_Around):
         if t >= W:
             return self.inner.probe(t - self.begin, base)
         return float(self.inner.probe(0, base) * warmup(self.shape, self.start, W, t, scalar))
+
+
+class MeetingWarmup(Warmup):
+    """A warmup that leads to the value which the curve has at the warmup's end; the curve's clock runs from step 0."""
+
+    def __init__(self, inner: Curve, length: int, start: float, shape: str) -> None:
+        super().__init__(inner, length, start, shape, 0)
+        self._values: Any = None
+        self._mixed = Ends(([],))
+
+    def at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends]:
+        """Shares of the curve's first value and of that at the end, then the curve."""
+        if (t if m is scalar else t[0]) >= self.length:
+            return self.inner.at(t, m)
+        return way(self.shape, self.start, self.length, t, m), self._ends()
+
+    def _ends(self) -> Ends:
+        """Both values of every group; the same object as long as they are the same."""
+        values = self.inner.at(0), self.inner.at(self.length)
+        if values != self._values:
+            self._values, self._mixed = values, Ends((mix(*values[0]), mix(*values[1])))
+        return self._mixed
+
+    def probe(self, t: float, base: float) -> float:
+        """As the curve's two values, mixed."""
+        if t >= self.length:
+            return self.inner.probe(t, base)
+        first, last = way(self.shape, self.start, self.length, t, scalar)
+        return float(first * self.inner.probe(0, base) + last * self.inner.probe(self.length, base))
 
 
 class Cooldown(_Around):
@@ -506,47 +539,12 @@ def surround(inner: Curve, plan: Plan) -> Curve:
         inner = Hold(inner, plan.hold)
     if plan.warmup:
         config = plan.config
-        inner = Warmup(inner, plan.warmup, config.warmup_start_factor, config.warmup_shape, plan.own_start)
+        how = plan.warmup, config.warmup_start_factor, config.warmup_shape
+        meets = config.warmup_overlap == "continuous"
+        inner = MeetingWarmup(inner, *how) if meets else Warmup(inner, *how, plan.own_start)
     if plan.cooldown and plan.steps is not None:
         inner = Cooldown(inner, max(plan.steps - plan.cooldown, 0), plan.cooldown, plan.config.cooldown_shape)
     return inner
-
-
-def values_per_group(
-    config: SchedulerConfig,
-    bases: Sequence[float],
-    names: Sequence[str | None],
-    key: str,
-    params: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The values of a schedule that may differ between groups: a number for all, or a list with one for each.
-
-    With the resolved `params`, what depends on both is checked as well.
-
-    Raises:
-        SchedulerConfigError: for groups that are not there, a floor above the rate, bounds in the wrong order.
-    """
-    prefix = f"{key}." if key else ""
-    values: dict[str, Any] = {}
-    for name, item in config.__dataclass_fields__.items():
-        if item.metadata.get("per_group"):
-            values[name] = spread(getattr(config, name), bases, names, item.default, prefix + name)
-        elif item.metadata.get("formula") and isinstance(getattr(config, name), list):
-            _check_functions(getattr(config, name), len(bases), prefix + name)
-    values = config.check_values(values, list(bases), prefix)
-    if params is not None:
-        config.check_bound({**params, **values}, list(bases), prefix)
-    return values
-
-
-def _check_functions(functions: list[Any], groups: int, key: str) -> None:
-    if len(functions) != groups:
-        raise SchedulerConfigError(
-            key,
-            functions,
-            f"there are {len(functions)} formulas for {groups} parameter groups",
-            "Write one formula, or one for each group",
-        )
 
 
 def bind(plan: Plan, bases: Sequence[float], names: Sequence[str | None] | None = None) -> Curve:

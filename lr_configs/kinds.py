@@ -274,19 +274,29 @@ class Choice(Kind):
 
 
 class Flag(Kind):
-    """True or false."""
+    """True or false, or one of a few words.
 
-    words = "true or false"
+    Args:
+        *others: the words.
+    """
+
+    def __init__(self, *others: str) -> None:
+        self.others = others
+
+    @property
+    def words(self) -> str:
+        """The two, and the words."""
+        return " or ".join(("true", "false", *self.others))
 
     def __call__(self, value: Any, key: str) -> Any:
-        """The flag."""
-        if not isinstance(value, bool):
-            raise SchedulerConfigError(key, value, "this is true or false", "Write true or false")
+        """The flag, or the word."""
+        if not isinstance(value, bool) and value not in self.others:
+            raise SchedulerConfigError(key, value, f"this is {self.words}", f"Write {self.words}")
         return value
 
     def schema(self) -> Schema:
-        """A boolean."""
-        return {"type": "boolean"}
+        """A boolean, or an enumeration."""
+        return {"enum": [True, False, *self.others]} if self.others else {"type": "boolean"}
 
 
 class FormulaKind(Kind):

@@ -159,7 +159,7 @@ def function(data: Data) -> Data:
 def _stage_function(data: Data) -> Data:
     warmup = {"steps": data["warmup"], "shape": data["warmup_shape"], "start_factor": data["warmup_start_factor"]}
     if data.get("warmup_overlap"):
-        warmup["overlap"] = True
+        warmup["overlap"] = data["warmup_overlap"]
     return {
         "name": data["name"],
         "params": data["params"],

@@ -1,4 +1,4 @@
-"""The warmup, written once for every schedule."""
+"""The warmup, written once for every schedule: from a share of its first value to the first value, or to another one."""
 
 from __future__ import annotations
 
@@ -28,8 +28,25 @@ def warmup(shape: str, start: float, W: int, t: Any, m: Any) -> Any:
     """
     if shape == "exponential":
         return m.power(start, (W - t) / W)
+    first, last = way(shape, start, W, t, m)
+    return first + last
+
+
+def way(shape: str, start: float, W: int, t: Any, m: Any) -> tuple[Any, Any]:
+    """The shares, at step `t`, of the value that a warmup comes from and of the one that it leads to.
+
+    With ``g = shape(t / W)``: ``start * (1 - g)`` and `g`; where both values are 1, they add up to :func:`warmup`. The arguments are
+    the same.
+
+    >>> from lr_configs.ops import scalar
+    >>> way("linear", 0.5, 4, 1, scalar)
+    (0.375, 0.25)
+    """
     if shape == "constant":
-        return m.where(t >= 0, start, start)
+        return m.where(t >= 0, start, start), 0.0
     if shape == "cosine":
-        return start * m.sin((W - t) * _HALF_PI / W) ** 2 + m.sin(t * _HALF_PI / W) ** 2
-    return start * ((W - t) / W) + t / W
+        return start * m.sin((W - t) * _HALF_PI / W) ** 2, m.sin(t * _HALF_PI / W) ** 2
+    if shape == "exponential" and start < 1:
+        gone = (m.power(start, (W - t) / W) - start) / (1.0 - start)
+        return start * (1.0 - gone), gone
+    return start * ((W - t) / W), t / W

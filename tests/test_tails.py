@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from helpers import BEYOND_TORCH, CURVED, TWINS, optimizer, rates
 
 from lr_configs import Horizon, SchedulerConfigError, build, curve
@@ -61,6 +62,92 @@ def test_the_clock_may_run_during_the_warmup(name: str) -> None:
         assert rates(opt)[0] == pytest.approx(over[t], rel=1e-13, abs=1e-300)
         opt.step()
         made.step()
+
+
+GONE = {
+    "linear": lambda x: x,
+    "cosine": lambda x: (1 - np.cos(np.pi * x)) / 2,
+    "exponential": lambda x: (0.2 ** (1 - x) - 0.2) / 0.8,
+    "constant": lambda x: 0.0 * x,
+}
+
+
+@pytest.mark.parametrize("shape", GONE)
+@pytest.mark.parametrize("name", [*CURVED, *BEYOND_TORCH])
+def test_a_warmup_may_lead_to_where_the_clock_is(name: str, shape: str) -> None:
+    params = {} if name in ("sequential", "chained") else TWINS.get(name, ({}, None))[0]
+    node: dict[str, Any] = {"name": name, **params, "interval": "step"}
+    plain = curve(node, 0.1, H)
+    warm = {"warmup": 10, "warmup_overlap": "continuous", "warmup_start_factor": 0.2, "warmup_shape": shape}
+    over = curve({**node, **warm}, 0.1, H)
+    np.testing.assert_array_equal(over[10:], plain[10:])
+    gone = GONE[shape](np.arange(10) / 10)
+    np.testing.assert_allclose(over[:10], plain[0] * 0.2 * (1 - gone) + plain[10] * gone, rtol=1e-13, atol=1e-17)
+    opt = optimizer(3)
+    made = build({**node, **warm}, opt, H)
+    for t in range(30):
+        assert rates(opt)[0] == pytest.approx(over[t], rel=1e-13, abs=1e-300)
+        if t in (4, 14):
+            again = build({**node, **warm}, optimizer(3), H)
+            again.load_state_dict(made.state_dict())
+            for other in (again, copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+                assert rates(other.optimizer) == rates(opt)
+                assert other.rates_at(7) == made.rates_at(7)
+        opt.step()
+        made.step()
+
+
+def detectron2(scheduler: Any, factor: float, length: float, method: str) -> Any:
+    """Its `WarmupParamScheduler`, as its docstring has it: a function of the share of the run that is gone."""
+
+    def value(where: float) -> float:
+        if where >= length:
+            return float(scheduler(where))
+        first, last = factor * scheduler(0.0), scheduler(length)
+        return float(first if method == "constant" else first + (last - first) * where / length)
+
+    return value
+
+
+@pytest.mark.parametrize("method", ["linear", "constant"])
+@pytest.mark.parametrize(("steps", "warmup"), [(90, 10), (900, 100), (270, 1)])
+@pytest.mark.parametrize("factor", [0.001, 1 / 3])
+def test_detectron2s_warmup(method: str, steps: int, warmup: int, factor: float) -> None:
+    """Its two schedules: WarmupMultiStepLR and WarmupCosineLR, by ``SOLVER``'s keys; two groups."""
+    marks, gamma, low = [steps // 20, steps // 2, steps * 3 // 4], 0.1, 0.02
+    theirs = {
+        "multi_step": lambda where: gamma ** sum(where >= mark / steps for mark in marks),
+        "cosine": lambda where: low + 0.5 * (1 - low) * (1 + np.cos(np.pi * where)),
+    }
+    ours: dict[str, dict[str, Any]] = {
+        "multi_step": {"milestones": marks, "gamma": gamma},
+        "cosine": {"T_max": "100%", "eta_min": f"{100 * low}%"},
+    }
+    for name, keys in ours.items():
+        warm = {"warmup": warmup, "warmup_start_factor": factor, "warmup_overlap": "continuous", "warmup_shape": method}
+        opt = optimizer(2)
+        made = build({"name": name, **keys, **warm, "interval": "step"}, opt, Horizon(steps=steps))
+        expected = detectron2(theirs[name], factor, warmup / steps, method)
+        for t in range(steps):
+            value = expected(t / steps)
+            assert rates(opt) == pytest.approx([0.1 * value, 0.05 * value], rel=1e-12, abs=0), (name, t)
+            opt.step()
+            made.step()
+
+
+def test_a_group_may_join_during_a_warmup_that_meets_the_curve() -> None:
+    warm = {"warmup": 10, "warmup_overlap": "continuous", "warmup_start_factor": 0.5}
+    for node in ({"name": "cosine", "T_max": 40, "eta_min": 0.001}, {"name": "step", "step_size": 5, "eta_min": 0.003}):
+        opt = optimizer()
+        made = build({**node, **warm, "interval": "step"}, opt, H)
+        made.jump(4)
+        opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": rates(opt)[0] / 3})
+        brought = rates(opt)[1]
+        made.jump(4)
+        assert rates(opt)[1] == pytest.approx(brought, rel=1e-12)
+        base = float(opt.param_groups[1]["initial_lr"])
+        made.jump(7)
+        assert rates(opt)[1] == pytest.approx(curve({**node, **warm, "interval": "step"}, base, H)[7], rel=1e-12)
 
 
 def test_stages_have_tails_of_their_own() -> None:
@@ -123,7 +210,8 @@ def test_the_cooldown_of_a_plateau_is_torchs() -> None:
         ({"cooldown": 5}, None, r"cooldown=5: a cooldown ends with the run, whose length is not known"),
         ({"cooldown_shape": "one_minus_sqrt"}, H, r"did you mean '1-sqrt'"),
         ({"cooldown": -1}, H, r"cooldown=-1: a length is not negative"),
-        ({"warmup_overlap": 1}, H, r"warmup_overlap=1: this is true or false"),
+        ({"warmup_overlap": 3}, H, r"warmup_overlap=3: this is true or false or continuous"),
+        ({"warmup_overlap": "meet"}, H, r"warmup_overlap='meet': .*Write true or false or continuous"),
     ],
 )
 def test_what_is_refused(node: dict[str, Any], horizon: Horizon | None, message: str) -> None:

@@ -7,7 +7,7 @@ import inspect
 from typing import Any
 
 from lr_configs.config import SchedulerConfig, own_keys
-from lr_configs.curve_tree import values_per_group
+from lr_configs.group_values import values_per_group
 from lr_configs.plan import resolve
 
 
