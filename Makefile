@@ -9,12 +9,15 @@ HYDRA14 := .venv-hydra14
 # The same packages, and the libraries whose schedules are compared with ours.
 PARITY := .venv-parity
 
+# What editors check YAML with; some tests talk to it.
+YAML_SERVER := yaml-language-server@2.0.0
+
 .PHONY: demo test test-hydra14 test-parity fuzz upstream mutants lint format bench docs clean
 
 demo: $(VENV)/.examples
 	$(BIN)/python examples/train.py scheduler=cosine_warm_restarts
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(VENV)/.$(YAML_SERVER)
 	$(BIN)/python -m pytest
 
 # What knows of Hydra. `-p no:cacheprovider`, since the two environments share a checkout.
@@ -65,6 +68,11 @@ $(VENV)/.examples: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@ $(VENV)/.examples
+
+# Without npm the tests that need it say so.
+$(VENV)/.$(YAML_SERVER): | $(VENV)/bin/python
+	if command -v npm > /dev/null; then \
+		npm install --silent --no-audit --no-fund --prefix $(VENV)/node $(YAML_SERVER) && touch $@; fi
 
 # Torch is not installed twice: behind its own packages, this environment has those of the first one.
 $(HYDRA14)/.dev: constraints-hydra14.txt $(VENV)/.dev

@@ -127,7 +127,7 @@ class Number(Kind):
         return {
             "type": ["integer" if self.integer else "number", "string"],
             **finite,
-            "pattern": f"{sign}{positive}{digits}",
+            "pattern": rf"\s*{sign}{positive}{digits}\s*",
         }
 
 
@@ -174,7 +174,7 @@ class PerGroup(Kind):
         """The number, and lists and objects of it."""
         one = self.number.schema()
         if self.share:
-            one["pattern"] = f"(?:{one['pattern']}) ?%?"
+            one["pattern"] = rf"{one['pattern']}(?:%\s*)?"
         if self.optional:
             one["type"] = [*one["type"], "null"]
         return {

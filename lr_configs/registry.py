@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 #: what `_target_` of every node says
 TARGET = "lr_configs.scheduler"
+#: where else a `_target_` may find the class of a schedule
+CLASS_MODULES = ("torch.optim.lr_scheduler", "lr_configs.schedulers")
+#: keys that tell Hydra how to call, and say nothing about the schedule
+HYDRA_KEYS = ("_partial_", "_convert_", "_recursive_")
 
 #: the entry points under which installed packages offer schedules
 GROUP = "lr_configs.schedules"
@@ -267,10 +271,12 @@ def _understood(node: Mapping[Any, Any]) -> dict[str, Any]:
     """The node without its `_target_`, which may be the torch class of a schedule."""
     node = {str(key): value for key, value in node.items()}
     target = node.pop("_target_", TARGET)
+    for key in HYDRA_KEYS:
+        node.pop(key, None)
     if target == TARGET:
         return node
     path, _, cls = str(target).rpartition(".")
-    theirs = path in ("torch.optim.lr_scheduler", "lr_configs.schedulers")
+    theirs = path in CLASS_MODULES
     known = next((name for name, one in _entries().items() if theirs and one.torch_name == cls), None)
     if known is None:
         raise SchedulerConfigError(
@@ -279,8 +285,6 @@ def _understood(node: Mapping[Any, Any]) -> dict[str, Any]:
             "a schedule is built by its name, and nothing else is called",
             f"Write _target_: {TARGET} (or leave it out) and name: one of {', '.join(_entries())}",
         )
-    for key in ("_partial_", "_convert_", "_recursive_"):
-        node.pop(key, None)
     return {"name": known, **node}
 
 

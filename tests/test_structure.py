@@ -63,6 +63,7 @@ TORCH_FREE = (
     "whole_run",
     "resume",
     "schedules.*",
+    "schema",
 )
 
 
