@@ -10,6 +10,8 @@ them. ``at(t, m)`` of every node serves a number and an array alike; the steps o
 from __future__ import annotations
 
 import itertools
+import math
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -84,40 +86,40 @@ def _raised(weights: Weights, lowest: Any, m: Any) -> Weights:
     return [m.larger(w, low) for w, low in zip(ours, several, strict=True)]
 
 
-class Curve:
+class Curve(ABC):
     """A node of the tree."""
 
+    @abstractmethod
     def at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends]:
         """Weights and ends at step `t`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
         """What moves along as momentum at step `t`, or None."""
-        return None
 
+    @abstractmethod
     def has_momentum(self) -> bool:
         """Whether momentum moves along at any step."""
-        return False
 
+    @abstractmethod
     def breaks(self) -> list[float]:
         """The steps at which another part of the tree takes over."""
-        return []
 
+    @abstractmethod
     def rebind(self) -> None:
         """Find the ends again, where parameters have changed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def probe(self, t: float, base: float) -> float:
         """The rate at step `t` of a group that would join with this base."""
-        raise NotImplementedError
 
+    @abstractmethod
     def join(self, group: Any, base: float) -> None:
         """Take in one more group."""
-        raise NotImplementedError
 
+    @abstractmethod
     def drop(self, count: int) -> None:
         """Forget the groups from `count` on."""
-        raise NotImplementedError
 
     def rates(self, t: float) -> list[float]:
         """The rates of all groups at step `t`; nothing is written."""
@@ -152,8 +154,6 @@ class Leaf(Curve):
     def __init__(self, schedule: type[SchedulerConfig], p: SimpleNamespace) -> None:
         self.schedule, self.p = schedule, p
         self.weights: Callable[[Any, Any, Any], Weights] = schedule.weights
-        self._momentum: Ends | None = None
-        self._last: tuple[Any, Weights] = (None, None)
         self.rebind()
 
     def rebind(self) -> None:
@@ -166,7 +166,7 @@ class Leaf(Curve):
         self._floor = self.p.lowest if self.schedule.clamps else None
         moving = self.schedule.momentum(self.p)
         self._momentum = None if moving is None else Ends(moving)
-        self._last = (None, None)
+        self._last: tuple[Any, Weights] = (None, None)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Leaf) and (self.schedule, self.ends) == (other.schedule, other.ends)
@@ -451,7 +451,7 @@ class Stages(_Several):
     def breaks(self) -> list[float]:
         """Where the curves begin, and where each breaks while it is active."""
         found: list[float] = list(self.starts)
-        for child, start, end in zip(self.children, [0, *self.starts], [*self.starts, 1 << 62], strict=True):
+        for child, start, end in zip(self.children, [0, *self.starts], [*self.starts, math.inf], strict=True):
             found += [start + one for one in child.breaks() if start + one < end]
         return found
 
@@ -474,6 +474,7 @@ class Product(_Several):
         super().__init__(children, bases)
         self.offsets = list(offsets) if offsets is not None else [0] * len(self.children)
         self._products: dict[tuple[int, int], tuple[Ends, Ends, Ends]] = {}
+        self._ones = Ends(([],))
 
     def at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends]:
         """Weights times weights, ends times ends."""
@@ -494,7 +495,9 @@ class Product(_Several):
                 a * b / c if c else 0.0 * a
                 for a, b, c in zip(mix(weights, ends), mix(factor, others), self.bases, strict=True)
             ]
-            return 1.0, Ends((rates,))
+            if len(self._ones.columns[0]) != len(rates):
+                self._ones = Ends(([1.0] * len(rates),))
+            return rates, self._ones
         return tuple([a * b for a in weights for b in factor]), self._ends(ends, others)
 
     def _ends(self, ends: Ends, others: Ends) -> Ends:
