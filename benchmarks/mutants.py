@@ -1,9 +1,11 @@
 """How many seeded mistakes in lr_configs/ the tests notice: ``make mutants``, or ``python -m benchmarks.mutants``.
 
 A sample of mutants is drawn: cosmic-ray's (a comparison turned, an off-by-one, an operator exchanged, a condition negated)
-and dropped statements. First every test runs once under coverage. Then each mutant meets the tests that reach its lines,
-the quick ones first, until one fails or `--seconds` of them are over. Every run is a fork of one process that has imported
-torch and Lightning already, and has a copy of the checkout of its own: the working tree is never touched.
+and dropped statements. First every test runs once under coverage; what a file of tests reaches is kept in `.mutants/` for as
+long as that file and everything that is no test stay the same. Then each mutant meets the tests that reach its lines, the
+quick ones first, until one fails or `--seconds` of them are over. Every run is a fork of one process that has imported
+torch and Lightning already, and has a copy of the checkout of its own: the working tree is never touched. `--again` tries
+only those that survived when the same sample was drawn last.
 """
 
 from __future__ import annotations
@@ -11,10 +13,14 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import gc
+import hashlib
 import importlib
+import itertools
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -35,14 +41,18 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 
 ROOT = Path(__file__).parents[1]
+KEPT = ROOT / ".mutants"
 PACKAGE = "lr_configs"
 #: tests of other projects, of the text of the source and of this tool say nothing of what the code does
 LEFT_OUT = ("tests/upstream/", "tests/test_structure.py", "tests/test_mutants.py")
-PRELOADED = ("torch", "numpy", "hydra", "pytorch_lightning", "lightning.pytorch", "sklearn.datasets")
+PRELOADED = (
+    "torch", "numpy", "hydra", "pytorch_lightning", "lightning.pytorch", "sklearn.datasets", "hypothesis", "jsonargparse",
+)  # fmt: skip
 PYTEST = ["-p", "no:cacheprovider", "-o", "addopts=--doctest-modules --strict-markers", "-q"]
 PYTEST += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # what is preloaded holds a pytest plugin
 TEST_NAME = "LR_CONFIGS_TEST"  # environment: the test that runs, for processes that it starts
 FORK = get_context("fork")
+NOTICED = ("killed", "hung")
 
 
 # --- what can be mutated ----------------------------------------------------------------------------------------------
@@ -50,11 +60,12 @@ FORK = get_context("fork")
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mistake: the text of a file with it, and the lines of the statement that it sits in."""
+    """One mistake: the text of a file with it, the lines of the statement that it sits in, and whether that runs at import."""
 
     path: str
     kind: str
     lines: range
+    at_import: bool
     make: Callable[[], str | None] = field(compare=False, repr=False)
 
 
@@ -67,18 +78,25 @@ def operators() -> dict[str, Any]:
 def sites(path: str, text: str) -> Iterator[list[Mutant]]:
     """Places of a file that can be mutated, each with the ways to do it."""
     tree = ast.parse(text)
-    silent, statements = silent_ranges(tree), statement_lines(tree)
+    silent, same, statements, inside = (
+        silent_ranges(tree),
+        identities(tree),
+        statement_lines(tree),
+        function_lines(tree),
+    )
     found: dict[tuple[Any, ...], list[Mutant]] = defaultdict(list)
     nodes = list(ast_nodes(get_ast(text)))
     for name, operator in operators().items():
         positions = (position for node in nodes for position in operator.mutation_positions(node))
         for occurrence, (start, end) in enumerate(positions):
-            if not any(first <= start and end <= last for first, last in silent):
-                mutant = Mutant(path, name, statements[start[0]], by_operator(text, operator, occurrence))
+            unseen = [*silent, *same] if name in _IDENTITY else silent
+            if not any(first <= start and end <= last for first, last in unseen):
+                make = by_operator(text, operator, occurrence)
+                mutant = Mutant(path, name, statements[start[0]], start[0] not in inside, make)
                 found[(name.split("Operator_")[0], start, end)].append(mutant)
     yield from found.values()
     for statement in droppable(tree):
-        yield [Mutant(path, "DropStatement", statements[statement.lineno], by_dropping(text, statement))]
+        yield [Mutant(path, "DropStatement", statements[statement.lineno], False, by_dropping(text, statement))]
 
 
 def by_operator(text: str, operator: Any, occurrence: int) -> Callable[[], str | None]:
@@ -103,16 +121,27 @@ def droppable(tree: ast.Module) -> Iterator[ast.stmt]:
             for node in ast.walk(function):
                 called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
                 stored = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute | ast.Subscript)
-                if called or stored or isinstance(node, ast.AugAssign | ast.Raise | ast.Delete):
+                abstract = isinstance(node, ast.Raise) and "NotImplementedError" in ast.unparse(node)
+                if called or stored or (isinstance(node, ast.AugAssign | ast.Raise | ast.Delete) and not abstract):
                     yield node  # type: ignore[misc]
 
 
 Span = tuple[tuple[int, int], tuple[int, int]]
+_IDENTITY = ("ReplaceComparisonOperator_Is_Eq", "ReplaceComparisonOperator_IsNot_NotEq")
 
 
 def silent_ranges(tree: ast.Module) -> list[Span]:
-    """Where a change cannot be seen: annotations, overloads, imports for the type checker, lists of names."""
-    return [span(node) for node in ast.walk(tree) for node in silent_parts(node)]
+    """Where a change cannot be seen.
+
+    Annotations, overloads, imports for the type checker, lists of names; and what only states that something always holds: assertions,
+    ``strict=True`` of `zip`, abstract methods.
+    """
+    found = [span(part) for node in ast.walk(tree) for part in silent_parts(node)]
+    for node in ast.walk(tree):
+        for decorator in getattr(node, "decorator_list", []):
+            if ast.unparse(decorator).endswith(("overload", "abstractmethod")):
+                found.append(((decorator.lineno, 0), (decorator.lineno + 1, 0)))  # its sign and line end included
+    return found
 
 
 def silent_parts(node: ast.AST) -> Iterator[ast.AST]:
@@ -122,13 +151,31 @@ def silent_parts(node: ast.AST) -> Iterator[ast.AST]:
         yield from filter(None, [node.returns])
         if any(ast.unparse(decorator).endswith("overload") for decorator in node.decorator_list):
             yield node
-        yield from (decorator for decorator in node.decorator_list if ast.unparse(decorator).endswith("overload"))
     if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
         yield node
     if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
         yield node
     if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("cast", "TypeVar")) and node.args:
         yield node.args[0]
+    if isinstance(node, ast.Assert) or (isinstance(node, ast.Raise) and "NotImplementedError" in ast.unparse(node)):
+        yield node
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "zip":
+        yield from (keyword for keyword in node.keywords if ast.unparse(keyword) == "strict=True")
+
+
+def identities(tree: ast.Module) -> list[Span]:
+    """Comparisons by identity with a class or one of the only objects, where equality is the same."""
+    return [span(node) for node in ast.walk(tree) if isinstance(node, ast.Compare) and _by_identity(node)]
+
+
+def _by_identity(node: ast.Compare) -> bool:
+    sides = [node.left, *node.comparators]
+    return any(
+        (isinstance(side, ast.Constant) and side.value in (None, True, False))
+        or ast.unparse(side).endswith(".__class__")
+        or (isinstance(side, ast.Call) and ast.unparse(side.func) == "type")
+        for side in sides
+    )
 
 
 def span(node: Any) -> Span:
@@ -147,11 +194,22 @@ def statement_lines(tree: ast.Module) -> dict[int, range]:
     return found
 
 
+def function_lines(tree: ast.Module) -> set[int]:
+    """Lines of the bodies of functions; all others run at import."""
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {line for node in functions for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1)}
+
+
 def draw(number: int, seed: int, only: str) -> list[tuple[Mutant, str]]:
     """A sample of mutants, each with its text: places are equally likely, and so are the ways at a place."""
     chance = random.Random(seed)
     texts = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted((ROOT / PACKAGE).rglob("*.py"))}
-    places = [place for path, text in texts.items() if only in path for place in sites(path, text)]
+    places = [
+        place
+        for path, text in texts.items()
+        if any(part in path for part in only.split(","))
+        for place in sites(path, text)
+    ]
     print(f"{len(places)} places in {len(texts)} files", flush=True)
     chance.shuffle(places)
     drawn: list[tuple[Mutant, str]] = []
@@ -176,18 +234,22 @@ def different(text: str, mutated: str) -> bool:
 # --- runs of the tests ------------------------------------------------------------------------------------------------
 
 
-def copied(folder: Path) -> Path:
-    """A copy of the checkout as it is, without what git ignores."""
+def names_of_files() -> list[str]:
+    """The files of the checkout, without what git ignores."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         capture_output=True,
         check=True,
     )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    return sorted(name for name in filter(None, listed.stdout.decode().split("\0")) if (ROOT / name).is_file())
+
+
+def copied(folder: Path) -> Path:
+    """A copy of the checkout as it is."""
+    for name in names_of_files():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
     return folder
 
 
@@ -216,9 +278,9 @@ class Watcher:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         os.environ[TEST_NAME] = item.nodeid
         self.measured.switch_context(item.nodeid)
-        begun = time.perf_counter()
+        begun = sum(os.times()[:4])  # of the processor, here and in processes that ended: others may be using it too
         result = yield
-        self.seconds[item.nodeid] = time.perf_counter() - begun
+        self.seconds[item.nodeid] = sum(os.times()[:4]) - begun
         self.measured.switch_context("")
         return result
 
@@ -260,9 +322,12 @@ class Chosen:
         )
 
 
-def attempt(folder: Path, names: list[str], log: Path) -> None:
+def attempt(folder: Path, names: list[str], log: Path, seconds: int) -> None:
     """Run tests until one fails; in a process of its own, whose exit code is pytest's."""
     enter(folder, log)
+    sys.dont_write_bytecode = False  # the files of tests stay the same
+    used = int(sum(os.times()[:2]))
+    resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, used + seconds + 5))
     files = sorted({name.partition("::")[0] for name in names})
     os._exit(pytest.main([*PYTEST, "-x", *files], plugins=[Chosen(names)]))
 
@@ -282,7 +347,7 @@ class Reach:
         """Tests to run, the quick ones first, as many as fit into the budget."""
         lines = self.by_line.get(mutant.path, {})
         found = set().union(*(lines.get(line, set()) for line in mutant.lines))
-        if "" in found:  # runs at import: whatever uses the file may notice
+        if "" in found or (found and mutant.at_import):  # whatever uses the file may notice
             found = set().union(*lines.values())
         usable = sorted(
             (self.seconds[name], name) for name in found if name in self.seconds and name not in self.failed
@@ -295,51 +360,137 @@ class Reach:
             kept.append(name)
         return kept
 
+    def batches(self, names: list[str], quick: float = 3) -> list[list[str]]:
+        """What three files test quickly, then the rest: collecting many files takes longer than most mutants live."""
+        files = Counter(name.partition("::")[0] for name in names)
+        near = {file for file, _ in files.most_common(3)}
+        first, spent = [], 0.0
+        for name in names:
+            if name.partition("::")[0] in near and spent < quick:
+                first.append(name)
+                spent += self.seconds[name]
+        chosen = set(first)
+        return [batch for batch in (first, [name for name in names if name not in chosen]) if batch]
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Take in what the tests of one file reach."""
+        self.seconds.update(record["seconds"])
+        self.failed.update(record["failed"])
+        tests = [*record["seconds"], ""]  # the same text objects at every line
+        for path, line, numbers in record["lines"]:
+            self.by_line[path][line].update(tests[number] for number in numbers)
+
+
+def is_test(name: str) -> bool:
+    return name.startswith("tests/") and Path(name).name.startswith("test_")
+
+
+def watched_files() -> dict[str, str]:
+    """Files of tests, and the package for its doctests, each with a digest of all that its tests may depend on."""
+
+    def digest(names: list[str], first: str) -> str:
+        parts = (f"{name}\0{hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}" for name in names)
+        return hashlib.sha256("\0".join([first, *parts]).encode()).hexdigest()
+
+    names = names_of_files()
+    common = digest([name for name in names if not is_test(name) and not name.startswith("benchmarks/")], sys.version)
+    tests = [name for name in names if is_test(name) and not name.startswith(LEFT_OUT)]
+    tests.sort(key=lambda name: (ROOT / name).stat().st_size)
+    return {name: digest([name], common) for name in tests} | {PACKAGE: digest([], common)}
+
 
 def reach(scratch: Path, jobs: int) -> Reach:
-    """Run every test once."""
+    """What every test reaches: run once, or kept from the last time."""
+    KEPT.mkdir(exist_ok=True)
+    digests = watched_files()
+    unknown = [name for name, digest in digests.items() if not (KEPT / f"{digest}.json").exists()]
+    if unknown:
+        watch_all(scratch, unknown, digests, jobs)
+    wanted = {f"{digest}.json" for digest in digests.values()}
+    found = Reach({}, set(), defaultdict(lambda: defaultdict(set)))
+    for record in KEPT.glob("*.json"):
+        if record.name in wanted:
+            found.add(json.loads(record.read_text()))
+        elif time.time() - record.stat().st_mtime > 7 * 86400:
+            record.unlink()
+    return found
+
+
+def watch_all(scratch: Path, files: list[str], digests: dict[str, str], jobs: int) -> None:
+    """Run the tests of these files, and keep what they reach."""
     folder = copied(scratch / "baseline")
-    tests = sorted((folder / "tests").rglob("test_*.py"), key=lambda path: path.stat().st_size)
-    named = [path.relative_to(folder).as_posix() for path in tests]
-    named = [name for name in named if not name.startswith(LEFT_OUT)] + [PACKAGE]
     running = []
     for job in range(jobs):
         into = scratch / f"watch{job}"
         into.mkdir()
-        running.append(FORK.Process(target=watch, args=(folder, named[job::jobs], into)))
+        running.append(FORK.Process(target=watch, args=(folder, files[job::jobs], into)))
         running[-1].start()
     for process in running:
         process.join()
-    found = Reach({}, set(), defaultdict(lambda: defaultdict(set)))
     for job in range(jobs):
         into = scratch / f"watch{job}"
         if not (into / "tests.json").exists():
             raise SystemExit("the tests did not run:\n" + (into / "log").read_text()[-3000:])
         seconds, failed = json.loads((into / "tests.json").read_text())
-        found.seconds.update(seconds)
-        found.failed.update(failed)
-        for data in into.glob("data.*"):
-            add_lines(found, data, folder)
+        by_line = read_lines(into, folder)
+        for name in files[job::jobs]:
+            mine = {test for test in seconds if test.partition("::")[0] == name or test.startswith(name + "/")}
+            record = {
+                "seconds": {test: seconds[test] for test in sorted(mine)},  # the tests in the order of their numbers
+                "failed": sorted(mine & set(failed)),
+                "lines": numbered(by_line, mine),
+            }
+            (KEPT / f"{digests[name]}.json").write_text(json.dumps(record))
+
+
+def numbered(by_line: dict[str, dict[int, set[str]]], mine: set[str]) -> list[tuple[str, int, list[int]]]:
+    """File, line, numbers of the tests that reach it; -1 at import."""
+    numbers = {test: number for number, test in enumerate(sorted(mine))} | {"": -1}
+    return [
+        (path, line, sorted(numbers[test] for test in tests & numbers.keys()))
+        for path, lines in by_line.items()
+        for line, tests in lines.items()
+        if tests & numbers.keys()
+    ]
+
+
+def read_lines(into: Path, folder: Path) -> dict[str, dict[int, set[str]]]:
+    """File -> line -> tests ("" at import), out of coverage's data."""
+    found: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for data in into.glob("data.*"):
+        read = coverage.CoverageData(basename=str(data))
+        read.read()
+        for path in read.measured_files():
+            for line, tests in read.contexts_by_lineno(path).items():
+                found[Path(path).relative_to(folder).as_posix()][line].update(tests)
     return found
 
 
-def add_lines(found: Reach, data: Path, folder: Path) -> None:
-    read = coverage.CoverageData(basename=str(data))
-    read.read()
-    for path in read.measured_files():
-        for line, tests in read.contexts_by_lineno(path).items():
-            found.by_line[Path(path).relative_to(folder).as_posix()][line].update(tests)
-
-
-@dataclass
 class Trial:
     """A mutant that meets its tests now."""
 
-    mutant: Mutant
-    text: str
-    folder: Path
-    process: Any
-    until: float
+    #: a modification time of its own for every text, which compiled files are known by
+    stamps = itertools.count(int(time.time()))
+
+    def __init__(self, mutant: Mutant, text: str, found: Reach, batches: list[list[str]], folder: Path) -> None:
+        self.mutant, self.found, self.batches, self.folder = mutant, found, batches, folder
+        path, stamp = folder / mutant.path, next(self.stamps)
+        path.write_text(text)
+        os.utime(path, (stamp, stamp))
+        self.begin()
+
+    def begin(self) -> None:
+        """Run the next batch."""
+        names = self.batches.pop(0)
+        limit = int(30 + 4 * sum(self.found.seconds[name] for name in names))
+        self.process = FORK.Process(target=attempt, args=(self.folder, names, self.log, limit))
+        self.process.start()
+        self.until = time.monotonic() + 5 * limit  # where it waits for nothing
+
+    @property
+    def log(self) -> Path:
+        """What pytest has printed."""
+        return self.folder.with_suffix(".log")
 
     def verdict(self) -> str | None:
         """ "killed", "survived" or "hung"; None while it runs."""
@@ -350,16 +501,21 @@ class Trial:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.join()
             return "hung"
+        if code in (-signal.SIGXCPU, -signal.SIGKILL):
+            return "hung"
         if code == pytest.ExitCode.USAGE_ERROR:
-            raise SystemExit(f"pytest could not run:\n{self.folder.with_suffix('.log').read_text()[-3000:]}")
-        return "survived" if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) else "killed"
+            raise SystemExit(f"pytest could not run:\n{self.log.read_text()[-3000:]}")
+        if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            return "killed"
+        if not self.batches:
+            return "survived"
+        self.begin()
+        return None
 
-
-def begin(mutant: Mutant, text: str, names: list[str], folder: Path, limit: float) -> Trial:
-    (folder / mutant.path).write_text(text)
-    process = FORK.Process(target=attempt, args=(folder, names, folder.with_suffix(".log")))
-    process.start()
-    return Trial(mutant, text, folder, process, time.monotonic() + limit)
+    def restore(self) -> Path:
+        """The folder, without the mistake."""
+        shutil.copy2(ROOT / self.mutant.path, self.folder / self.mutant.path)
+        return self.folder
 
 
 def judge(drawn: list[tuple[Mutant, str]], found: Reach, scratch: Path, jobs: int, budget: float) -> dict[Mutant, str]:
@@ -368,57 +524,65 @@ def judge(drawn: list[tuple[Mutant, str]], found: Reach, scratch: Path, jobs: in
     waiting = list(reversed(drawn))
     free = [copied(scratch / f"worker{job}") for job in range(jobs)]
     trials: list[Trial] = []
+
+    def done(mutant: Mutant, verdict: str) -> None:
+        verdicts[mutant] = verdict
+        if len(verdicts) % 20 == 0:
+            print(f"{len(verdicts)} of {len(drawn)}: {dict(Counter(verdicts.values()))}", flush=True)
+
     while waiting or trials:
         while waiting and free:
             mutant, text = waiting.pop()
             names = found.tests(mutant, budget)
             if names:
-                expected = sum(found.seconds[name] for name in names)
-                trials.append(begin(mutant, text, names, free.pop(), 30 + 4 * expected))
+                trials.append(Trial(mutant, text, found, found.batches(names), free.pop()))
             else:
-                verdicts[mutant] = "unreached"
+                done(mutant, "unreached")
+                show(mutant, text, "unreached")
         for trial in list(trials):
             verdict = trial.verdict()
             if verdict:
                 trials.remove(trial)
-                verdicts[trial.mutant] = verdict
-                shutil.copy2(ROOT / trial.mutant.path, trial.folder / trial.mutant.path)
-                free.append(trial.folder)
-                progress(verdicts, len(drawn))
+                if verdict == "survived":
+                    show(trial.mutant, (trial.folder / trial.mutant.path).read_text(), verdict)
+                free.append(trial.restore())
+                done(trial.mutant, verdict)
         time.sleep(0.02)
     return verdicts
 
 
+def show(mutant: Mutant, text: str, verdict: str) -> None:
+    """Print a mistake that no test has noticed."""
+    changed = changes((ROOT / mutant.path).read_text(), text)
+    if changed:
+        print(f"\n{mutant.path}:{mutant.lines.start} {mutant.kind} ({verdict})", *changed, sep="\n", flush=True)
+
+
 def control(drawn: list[tuple[Mutant, str]], found: Reach, scratch: Path, jobs: int, budget: float) -> None:
     """See that the tests pass where nothing is mutated."""
-    unchanged = [(mutant, (ROOT / mutant.path).read_text()) for mutant, _ in drawn[: 2 * jobs]]
+    unchanged = [(mutant, (ROOT / mutant.path).read_text()) for mutant, _ in drawn[:jobs]]
     verdicts = judge(unchanged, found, scratch, jobs, budget)
-    wrong = [mutant for mutant, verdict in verdicts.items() if verdict in ("killed", "hung")]
+    wrong = [mutant for mutant, verdict in verdicts.items() if verdict in NOTICED]
     if wrong:
         logs = [path.read_text()[-2000:] for path in scratch.glob("worker*.log")]
         raise SystemExit("tests that passed fail without any mutation:\n" + "\n".join(logs))
 
 
-def progress(verdicts: dict[Mutant, str], number: int) -> None:
-    if len(verdicts) % 20 == 0:
-        print(f"{len(verdicts)} of {number}: {dict(Counter(verdicts.values()))}", flush=True)
-
-
-def report(drawn: list[tuple[Mutant, str]], verdicts: dict[Mutant, str]) -> None:
-    noticed = {"killed", "hung"}
-    print("\nSurvivors:")
-    for mutant, text in sorted(drawn, key=lambda each: (each[0].path, each[0].lines.start)):
-        if verdicts[mutant] not in noticed:
-            print(f"\n{mutant.path}:{mutant.lines.start} {mutant.kind} ({verdicts[mutant]})")
-            print("\n".join(changes((ROOT / mutant.path).read_text(), text)))
+def report(verdicts: dict[Mutant, str]) -> None:
     print("\nnoticed / mutants, by file")
     for path in sorted({mutant.path for mutant in verdicts}):
         here = [verdict for mutant, verdict in verdicts.items() if mutant.path == path]
-        print(f"{sum(verdict in noticed for verdict in here):4} / {len(here):3}  {path}")
-    total = sum(verdict in noticed for verdict in verdicts.values())
+        print(f"{sum(verdict in NOTICED for verdict in here):4} / {len(here):3}  {path}")
+    total = sum(verdict in NOTICED for verdict in verdicts.values())
     print(
         f"\n{total} of {len(verdicts)} mutants noticed: {total / max(1, len(verdicts)):.1%} {dict(Counter(verdicts.values()))}"
     )
+
+
+def identity(mutant: Mutant, text: str) -> str:
+    """What a mistake is known by, where the file around it is changed or moved."""
+    changed = "\n".join(changes((ROOT / mutant.path).read_text(), text))
+    return hashlib.sha256(f"{mutant.path}\0{mutant.kind}\0{changed}".encode()).hexdigest()
 
 
 def changes(text: str, mutated: str) -> list[str]:
@@ -431,14 +595,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--number", type=int, default=300, help="how many mutants (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="which sample (%(default)s)")
-    parser.add_argument("--only", default="", help="only files whose path contains this")
+    parser.add_argument(
+        "--only", default="", help="only files whose path contains this, or one of several: plan,horizon"
+    )
     parser.add_argument("--seconds", type=float, default=45, help="of tests per mutant, at most (%(default)s)")
+    parser.add_argument("--again", action="store_true", help="only the survivors of this sample's last measurement")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time (%(default)s)")
     given = parser.parse_args()
     begun = time.monotonic()
-    os.environ.update(OMP_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1", PL_DISABLE_FORK="1")
+    os.environ.update(OMP_NUM_THREADS="1", PL_DISABLE_FORK="1")
     sys.dont_write_bytecode = True
     drawn = draw(given.number, given.seed, given.only)
+    survivors = KEPT / f"survivors-{given.seed}-{given.number}-{given.only.replace('/', '-')}"
+    if given.again:
+        drawn = [each for each in drawn if identity(*each) in survivors.read_text().split()]
     for name in PRELOADED:
         importlib.import_module(name)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
@@ -446,9 +616,12 @@ def main() -> None:
         found = reach(scratch, given.jobs)
         left = f", {len(found.failed)} of which fail as it is and are left out" if found.failed else ""
         print(f"{len(found.seconds)} tests{left}; {time.monotonic() - begun:.0f} s", flush=True)
+        gc.freeze()  # what forks do not touch they share
         control(drawn, found, scratch, given.jobs, given.seconds)
         verdicts = judge(drawn, found, scratch, given.jobs, given.seconds)
-    report(drawn, verdicts)
+    report(verdicts)
+    left = [identity(*each) for each in drawn if verdicts[each[0]] not in NOTICED]
+    survivors.write_text("\n".join(left))
     print(f"seed {given.seed}, {time.monotonic() - begun:.0f} s")
 
 

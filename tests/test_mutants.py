@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections import defaultdict
 
 import pytest
 
 pytest.importorskip("cosmic_ray")
 
-from benchmarks.mutants import Mutant, Reach, changes, different, sites
+from benchmarks.mutants import Mutant, Reach, changes, different, numbered, sites, watched_files
 
 CODE = '''\
 """A module."""
@@ -49,6 +50,34 @@ def test_what_cannot_be_seen_is_left_alone():
     assert not any("LIMIT: int & None" in text for text, _ in made(CODE))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    assert a > 1",
+        "    return [x for x, y in zip(a, b, strict=True)]",
+        "    raise NotImplementedError",
+        "    @abstractmethod",
+    ],
+)
+def test_what_states_that_something_always_holds_is_left_alone(line: str):
+    inside = f"class A:\n{line}\n    def f(self): ...\n" if "@" in line else f"def f(a, b):\n{line}\n"
+    assert all(line.strip() in text for text, _ in made(inside))
+
+
+@pytest.mark.parametrize("side", ["None", "True", "b.__class__", "type(b)"])
+def test_equality_with_an_only_object_is_identity(side: str):
+    texts = [text for text, _ in made(f"def f(a, b):\n    return a is {side}\n")]
+    assert texts
+    assert not any(f"a == {side}" in text for text in texts)
+    assert any("a == b" in text for text, _ in made("def f(a, b):\n    return a is b\n"))
+
+
+def test_a_mistake_knows_whether_it_runs_at_import():
+    found = {text: mutant.at_import for text, mutant in made(CODE)}
+    assert found[CODE.replace("LIMIT: int | None = 3", "LIMIT: int | None = 4")]
+    assert not found[CODE.replace("step * 2", "step * 3")]
+
+
 def test_every_mistake_is_a_program_with_one_place_changed():
     assert len(made(CODE)) > 20
     for text, _ in made(CODE):
@@ -65,10 +94,50 @@ def test_the_tests_of_a_mistake():
     seconds = {"t::slow": 5.0, "t::quick": 1.0, "t::broken": 1.0, "t::other": 2.0}
     found = Reach(seconds, {"t::broken"}, defaultdict(dict, by_line))
 
-    def tests(path: str, lines: range, budget: float) -> list[str]:
-        return found.tests(Mutant(path, "", lines, lambda: None), budget)
+    def tests(path: str, lines: range, budget: float, at_import: bool = False) -> list[str]:
+        return found.tests(Mutant(path, "", lines, at_import, lambda: None), budget)
 
     assert tests("a.py", range(9, 13), 10) == ["t::quick", "t::slow"]
     assert tests("a.py", range(9, 13), 5) == ["t::quick"]
     assert tests("a.py", range(1, 2), 10) == ["t::quick", "t::other", "t::slow"]
     assert tests("a.py", range(20, 21), 10) == tests("b.py", range(9, 10), 10) == []
+    assert tests("a.py", range(13, 14), 10) == ["t::other"]
+    assert tests("a.py", range(13, 14), 10, at_import=True) == ["t::quick", "t::other", "t::slow"]
+
+
+def test_a_few_files_come_first():
+    seconds = {f"{file}::{i}": 0.5 for file in "abcd" for i in range(3 if file != "d" else 1)}
+    found = Reach(seconds, set(), defaultdict(dict))
+    first, rest = found.batches(["d::0", *(name for name in seconds if name[0] != "d")], quick=2)
+    assert first == ["a::0", "a::1", "a::2", "b::0"]
+    assert rest == ["d::0", "b::1", "b::2", "c::0", "c::1", "c::2"]
+    assert found.batches(["d::0"]) == [["d::0"]]
+
+
+def test_what_tests_reach_is_kept():
+    by_line = {"a.py": {1: {"", "t::b"}, 2: {"t::a", "u::c"}, 3: {"u::c"}}}
+    mine = {"t::a", "t::b"}
+    lines = numbered(by_line, mine)
+    assert lines == [("a.py", 1, [-1, 1]), ("a.py", 2, [0])]
+    found = Reach({}, set(), defaultdict(lambda: defaultdict(set)))
+    found.add({"seconds": {"t::a": 1.0, "t::b": 2.0}, "failed": ["t::b"], "lines": lines})
+    assert found.by_line == {"a.py": {1: {"", "t::b"}, 2: {"t::a"}}}
+    assert (found.seconds, found.failed) == ({"t::a": 1.0, "t::b": 2.0}, {"t::b"})
+
+
+def test_it_is_kept_for_as_long_as_nothing_it_depends_on_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.mutants.ROOT", tmp_path)
+    files = {"lr_configs/a.py": "1", "tests/helpers.py": "2", "tests/test_a.py": "3", "tests/test_b.py": "4"}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    before = watched_files()
+    assert set(before) == {"tests/test_a.py", "tests/test_b.py", "lr_configs"}
+    (tmp_path / "tests/test_b.py").write_text("5")
+    after = watched_files()
+    assert [name for name in before if before[name] != after[name]] == ["tests/test_b.py"]
+    for name in ("tests/helpers.py", "lr_configs/a.py"):
+        (tmp_path / name).write_text("6")
+        before, after = after, watched_files()
+        assert not set(before.values()) & set(after.values())
