@@ -48,6 +48,9 @@ LATE_IMPORTS: dict[tuple[str, str], str] = {}
 #: modules, or packages ending in ".*", that are used where torch takes too long to import
 TORCH_FREE = (
     "lr_configs",
+    "__main__",
+    "commands.*",
+    "composed",
     "config",
     "convert.*",
     "described",
