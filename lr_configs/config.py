@@ -233,6 +233,7 @@ class SchedulerConfig:
         torch_name: ClassVar[str]
         beyond_torch: ClassVar[tuple[str, ...]]
         clamps: ClassVar[bool]
+        one_way: ClassVar[bool]
 
     #: what the schedule advances by where nothing that is written decides
     natural_interval = "epoch"
@@ -244,6 +245,8 @@ class SchedulerConfig:
     beyond_torch = ()
     #: whether the rate stays at the floor that :meth:`lowest` gives
     clamps = False
+    #: whether, between two landmarks or breaks, the rate only rises or only falls
+    one_way = False
 
     _target_: str = config_field("lr_configs.scheduler", _fixed)
     name: str = config_field("", _fixed)
@@ -345,6 +348,11 @@ class SchedulerConfig:
     def landmarks(p: Any) -> Landmarks:
         """What is to be said about the curve when training starts; `p` has the resolved parameters."""
         return Landmarks()
+
+    @classmethod
+    def goes_one_way(cls, p: Any) -> bool:
+        """Whether, between two landmarks or breaks, the rate only rises or only falls: a picture needs no other steps."""
+        return cls.one_way
 
     @classmethod
     def prepare(cls, p: Any) -> None:

@@ -94,7 +94,7 @@ class Curve(ABC):
         """Weights and ends at step `t`."""
 
     @abstractmethod
-    def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
+    def momentum_at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends] | None:
         """What moves along as momentum at step `t`, or None."""
 
     @abstractmethod
@@ -125,8 +125,8 @@ class Curve(ABC):
         """The rates of all groups at step `t`; nothing is written."""
         return mix(*self.at(t))
 
-    def array(self, t: NDArray[Any]) -> NDArray[Any]:
-        """The rates at the rising steps `t`.
+    def array(self, t: NDArray[Any], *, momentum: bool = False) -> NDArray[Any]:
+        """The rates at the rising steps `t`, or what moves along as momentum (nan where nothing does).
 
         Returns:
             float64 array of shape ``(groups, len(t))``.
@@ -138,7 +138,9 @@ class Curve(ABC):
         parts = []
         for begin, end in itertools.pairwise(cuts):
             if end > begin:
-                rows = mix(*self.at(t[begin:end], m))
+                steps = t[begin:end]
+                found = self.momentum_at(steps, m) if momentum else self.at(steps, m)
+                rows = [np.nan] * len(self.rates(0)) if found is None else mix(*found)
                 parts.append(np.stack([np.broadcast_to(row, end - begin) for row in rows]))
         return np.concatenate(parts, axis=1) if len(parts) != 1 else parts[0]
 
@@ -180,16 +182,16 @@ class Leaf(Curve):
         weights = self.weights(self.p, t, m)
         if self._floor is not None:
             weights = _raised(weights, self._floor, m)
-        if self._momentum is not None:
+        if self._momentum is not None and m is scalar:
             self._last = t, weights
         return weights, self.ends
 
-    def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
+    def momentum_at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends] | None:
         """The same weights, and the ends of the momentum."""
         if self._momentum is None:
             return None
-        weights = self._last[1] if self._last[0] == t else self.weights(self.p, t, scalar)
-        return weights, self._momentum
+        known = m is scalar and self._last[0] == t
+        return self._last[1] if known else self.weights(self.p, t, m), self._momentum
 
     def has_momentum(self) -> bool:
         """Whether it is asked for."""
@@ -280,9 +282,10 @@ class Warmup(_Around):
         weights, ends = self.inner.at(0)
         return _scaled(weights, warmup(self.shape, self.start, W, t, m)), ends
 
-    def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
+    def momentum_at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends] | None:
         """The curve's first value during the warmup."""
-        return self.inner.momentum_at(t - self.begin if t >= self.length else 0)
+        behind = (t if m is scalar else t[0]) >= self.length
+        return self.inner.momentum_at(t - self.begin, m) if behind else self.inner.momentum_at(0)
 
     def breaks(self) -> list[float]:
         """The end of the warmup, and those of the curve behind it."""
@@ -343,9 +346,9 @@ class Cooldown(_Around):
         end = self.start + self.length
         return falling(self.shape, (end - m.minimum(t, end)) / self.length, m)
 
-    def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
+    def momentum_at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends] | None:
         """As the curve's; it stays in the tail."""
-        return self.inner.momentum_at(min(t, self.start))
+        return self.inner.momentum_at(m.minimum(t, self.start), m)
 
     def breaks(self) -> list[float]:
         """Where the tail begins, and those of the curve in front of it."""
@@ -369,9 +372,9 @@ class Hold(_Around):
         """The curve at `t`, or at `last`."""
         return self.inner.at(m.minimum(t, self.last), m)
 
-    def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
+    def momentum_at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends] | None:
         """As the curve's."""
-        return self.inner.momentum_at(min(t, self.last))
+        return self.inner.momentum_at(m.minimum(t, self.last), m)
 
     def breaks(self) -> list[float]:
         """Those of the curve up to its end."""
@@ -443,10 +446,10 @@ class Stages(_Several):
         i = bisect_right(self.starts, t if m is scalar else t[0])
         return self.children[i].at(t - self.starts[i - 1] if i else t, m)
 
-    def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
+    def momentum_at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends] | None:
         """The active curve's; before a curve that moves none, the momentum stays where it is."""
-        i, own = self.active(t)
-        return self.children[i].momentum_at(own)
+        i, _ = self.active(t if m is scalar else t[0])
+        return self.children[i].momentum_at(t - self.starts[i - 1] if i else t, m)
 
     def breaks(self) -> list[float]:
         """Where the curves begin, and where each breaks while it is active."""
@@ -514,9 +517,9 @@ class Product(_Several):
             known = self._products[key] = ends, others, Ends(columns)
         return known[2]
 
-    def momentum_at(self, t: float) -> tuple[Weights, Ends] | None:
+    def momentum_at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends] | None:
         """The last curve's that moves one."""
-        found = [child.momentum_at(t + offset) for child, offset in zip(self.children, self.offsets, strict=True)]
+        found = [child.momentum_at(t + offset, m) for child, offset in zip(self.children, self.offsets, strict=True)]
         return next((one for one in reversed(found) if one is not None), None)
 
     def breaks(self) -> list[float]:

@@ -61,6 +61,7 @@ TORCH_FREE = (
     "landmarks",
     "own",
     "plan",
+    "preview.*",
     "registry",
     "curve_tree",
     "whole_run",

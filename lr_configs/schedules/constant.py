@@ -19,6 +19,8 @@ class ConstantLRConfig(SchedulerConfig):
     5
     """
 
+    one_way = True
+
     factor: float = number(1.0 / 3, 0, 1)
     total_iters: Any = length(5)
 

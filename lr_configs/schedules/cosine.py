@@ -45,6 +45,11 @@ class CosineAnnealingLRConfig(FloorConfig):
         f = _altered(p, t, m) if p.altered else m.sin((n - t % (2 * n)) * _HALF_PI / n) ** 2
         return between(f, p)
 
+    @classmethod
+    def goes_one_way(cls, p: Any) -> bool:
+        """Between two turns, where these are known."""
+        return bool(p.cycles == 0.5)
+
     @staticmethod
     def landmarks(p: Any) -> Landmarks:
         """The turns: behind the first it climbs again."""

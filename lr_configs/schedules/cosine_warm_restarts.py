@@ -34,6 +34,8 @@ class CosineAnnealingWarmRestartsConfig(FloorConfig):
     2
     """
 
+    one_way = True
+
     T_0: Any = length("10%")
     beyond_torch = ("restart_decay", "cycles")
 

@@ -122,6 +122,11 @@ class CyclicLRConfig(SchedulerConfig):
         """High where the rate is low."""
         return (p.base_momentums, p.max_momentums) if p.cycle_momentum else None
 
+    @classmethod
+    def goes_one_way(cls, p: Any) -> bool:
+        """Between two turns, unless the height changes with every step, or as a function of one's own says."""
+        return p.scale_fn is None and p.mode != "exp_range"
+
     @staticmethod
     def landmarks(p: Any) -> Landmarks:
         """The turns, the first of them the top."""

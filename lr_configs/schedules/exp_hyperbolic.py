@@ -27,6 +27,7 @@ class ExpHyperbolicLRConfig(SchedulerConfig):
     """
 
     natural_interval = "step"
+    one_way = True
 
     total_steps: Any = length("100%")
     upper_bound: Any = length("100%")

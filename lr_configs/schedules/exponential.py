@@ -27,6 +27,8 @@ class ExponentialLRConfig(ClampedConfig):
     'auto'
     """
 
+    one_way = True
+
     beyond_torch = ("decay_period", "staircase", "eta_min")
 
     gamma: float = number(0.95, 0)

@@ -25,6 +25,7 @@ class InverseSqrtLRConfig(FloorConfig):
     """
 
     natural_interval = "step"
+    one_way = True
 
     timescale: Any = length("10%")
 

@@ -25,6 +25,7 @@ class InverseTimeLRConfig(FloorConfig):
     """
 
     natural_interval = "step"
+    one_way = True
 
     gamma: float = number(1.0, 0)
     decay_period: Any = length("10%")

@@ -26,6 +26,7 @@ class LinearLRConfig(ClampedConfig):
     """
 
     beyond_torch = ("eta_min",)
+    one_way = True
 
     start_factor: float = number(1.0 / 3, above=0)
     end_factor: float = number(1.0, 0)

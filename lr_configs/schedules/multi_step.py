@@ -22,6 +22,8 @@ class MultiStepLRConfig(ClampedConfig):
     0.1
     """
 
+    one_way = True
+
     beyond_torch = ("eta_min",)
 
     milestones: Any = lengths(["60%", "80%"])

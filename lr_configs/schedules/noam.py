@@ -28,6 +28,7 @@ class NoamLRConfig(FloorConfig):
     """
 
     natural_interval = "step"
+    one_way = True
 
     d_model: int = number(512, 1, integer=True)
     warmup_steps: Any = length("10%")

@@ -15,6 +15,8 @@ class NoneConfig(SchedulerConfig):
     '10%'
     """
 
+    one_way = True
+
     @staticmethod
     def weights(p: Any, t: Any, m: Any) -> Any:
         """1 at every step."""

@@ -40,6 +40,7 @@ class OneCycleLRConfig(SchedulerConfig):
     """
 
     natural_interval = "step"
+    one_way = True
 
     max_lr: Any = per_group(None, above=0, optional=True, share=True)
     total_steps: Any = length("100%", optional=True)

@@ -78,6 +78,7 @@ class PiecewiseLRConfig(ClampedConfig):
     """
 
     natural_interval = "step"
+    one_way = True
 
     points: Any = config_field([[0, 0.0], ["5%", 1.0], ["100%", 0.1]], Points(), points=True)
     interpolation: str = choice("linear", "linear", "cosine", "constant")

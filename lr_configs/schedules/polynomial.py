@@ -23,6 +23,8 @@ class PolynomialLRConfig(FloorConfig):
     2
     """
 
+    one_way = True
+
     beyond_torch = ("eta_min",)
 
     total_iters: Any = length(5)

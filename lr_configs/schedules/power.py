@@ -25,6 +25,7 @@ class PowerLRConfig(FloorConfig):
     """
 
     natural_interval = "step"
+    one_way = True
 
     timescale: Any = length("10%")
     exponent: float = number(-0.51, high=0)

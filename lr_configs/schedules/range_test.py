@@ -25,6 +25,7 @@ class RangeTestLRConfig(FloorConfig):
     """
 
     natural_interval = "step"
+    one_way = True
 
     total_steps: Any = length("100%")
     shape: str = choice("exponential", "exponential", "linear")

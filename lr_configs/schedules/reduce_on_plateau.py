@@ -28,6 +28,8 @@ class ReduceLROnPlateauConfig(SchedulerConfig):
     10
     """
 
+    one_way = True
+
     mode: str = choice("min", "min", "max")
     factor: float = number(0.1, 0, below=1)
     patience: int = number(10, 0, integer=True)

@@ -24,6 +24,7 @@ class REXLRConfig(FloorConfig):
     """
 
     natural_interval = "step"
+    one_way = True
 
     total_steps: Any = length("100%")
     beta: float = number(0.5, 0, below=1)

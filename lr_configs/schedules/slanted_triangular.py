@@ -27,6 +27,7 @@ class SlantedTriangularLRConfig(ClampedConfig):
     """
 
     natural_interval = "step"
+    one_way = True
 
     total_steps: Any = length("100%")
     cut_frac: float = number(0.1, 0, below=1)

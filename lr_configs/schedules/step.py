@@ -22,6 +22,8 @@ class StepLRConfig(ClampedConfig):
     200
     """
 
+    one_way = True
+
     beyond_torch = ("eta_min",)
 
     step_size: Any = length("40%")

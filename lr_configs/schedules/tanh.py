@@ -28,6 +28,7 @@ class TanhLRConfig(FloorConfig):
     """
 
     natural_interval = "step"
+    one_way = True
 
     total_steps: Any = length("100%")
     lb: float = number(-7.0)

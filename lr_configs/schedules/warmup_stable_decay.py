@@ -31,6 +31,7 @@ class WarmupStableDecayLRConfig(FloorConfig):
     """
 
     natural_interval = "step"
+    one_way = True
 
     total_steps: Any = length("100%")
     decay: Any = length("10%")

@@ -1,0 +1,218 @@
+"""Charts in a terminal: of the width that was asked for, with every peak, in braille and in ASCII."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lr_configs import Horizon, available
+from lr_configs.preview import scale
+from lr_configs.preview.braille import chart, happenings, sparkline
+from lr_configs.preview.examples import RUN, example
+from lr_configs.preview.picture import Line, Mark, Panel, Picture, between
+from lr_configs.preview.scale import Scale, around, count, epoch_ticks, number, round_numbers
+from lr_configs.preview.series import Subject, picture
+
+SEVERAL = picture(
+    [
+        Subject("one_cycle", RUN, label="one_cycle"),
+        Subject({"name": "cosine", "warmup": "5%"}, RUN, label="cosine"),
+        Subject({"name": "linear", "param": "weight_decay", "total_iters": "100%"}, RUN, [1e-5], label="weight decay"),
+    ],
+    title="three of them",
+)
+
+
+def of(y: list[float], end: float | None = None, **more: object) -> Picture:
+    line = Line("one", list(range(len(y))), y, end or len(y), **more)  # type: ignore[arg-type]
+    return Picture((Panel("lr", (line,)),), "update", end or len(y))
+
+
+def bare(text: str) -> str:
+    return re.sub("\x1b.*?m", "", text)
+
+
+@pytest.mark.parametrize("width", [20, 31, 40, 80, 133])
+@pytest.mark.parametrize("kind", [{}, {"ascii": True}, {"colour": True}, {"log": True}])
+def test_no_line_is_wider_than_was_asked_for(width: int, kind: dict[str, bool]) -> None:
+    lines = bare(chart(SEVERAL, width, **kind)).split("\n")
+    assert max(map(len, lines)) <= width
+    axis = next(line for line in lines if "└" in line or "++" in line)
+    assert len(axis) > width / 3
+
+
+@pytest.mark.parametrize("name", available())
+@pytest.mark.parametrize("width", [40, 80])
+def test_every_schedule_fits(name: str, width: int) -> None:
+    lines = chart(picture([Subject(example(name), RUN)]), width).split("\n")
+    assert max(map(len, lines)) <= width
+    assert lines[0].split() == ["lr"]
+
+
+def test_ascii_is_ascii_and_without_colour_there_is_no_escape() -> None:
+    assert chart(SEVERAL, ascii=True).isascii()
+    assert "\x1b" not in chart(SEVERAL)
+    assert chart(SEVERAL, colour=True).count("\x1b[0m") >= 16
+    for line in chart(SEVERAL, colour=True).split("\n"):  # a colour never runs on into the next line
+        assert "\x1b[3" not in line or line.rindex("\x1b[0m") > line.rindex("\x1b[3")
+
+
+def test_a_line_is_where_its_values_are() -> None:
+    text = chart(of([0.0] * 10 + [1.0] * 10), 30, 5, ascii=True).split("\n")
+    rows = [line[line.index(bar) + 1 :] for line in text[1:6] for bar in "+|" if bar in line[:6]][:5]
+    dots = [[i for i, char in enumerate(row) if char == "*"] for row in rows]
+    half = len("".join(rows[4]).rstrip())
+    assert dots[4] == list(range(half))
+    assert dots[0][0] == half - 1 or dots[0][0] == half
+    assert all(len(one) == 1 for one in dots[1:4])
+    assert text[1].rstrip().endswith("1")
+
+
+def test_of_a_million_values_a_single_peak_is_seen() -> None:
+    y = [0.0] * 1000
+    y[617] = 1.0
+    row = chart(of(y), 60, 6, ascii=True).split("\n")[1]
+    assert row.count("*") == 1
+    column = row.index("*") - row.index("+") - 1
+    columns = len(chart(of(y), 60, 6, ascii=True).split("\n")[7].strip()) - 1
+    assert column == int(617 / 1000 * columns)
+
+
+@given(st.lists(st.floats(0, 1e3), min_size=1, max_size=300), st.integers(20, 100), st.booleans())
+def test_a_line_has_no_gap(y: list[float], width: int, log: bool) -> None:
+    """Every column has a dot, and each is next to, or shares rows with, the one in front."""
+    lines = chart(of(y), width, 8, ascii=True, log=log).split("\n")
+    corner = next(line for line in lines if re.match(r" *\+[-+]+$", line))
+    left = len(corner) - len(corner.lstrip())
+    width_of = len(corner) - left - 1
+    columns = [
+        {row for row, line in enumerate(lines[1:9]) if line.ljust(200)[left + 1 + i] == "*"} for i in range(width_of)
+    ]
+    assert all(columns)
+    for before, after in itertools.pairwise(columns):
+        assert min(after) - 1 <= max(before)
+        assert max(after) + 1 >= min(before)
+        assert after == set(range(min(after), max(after) + 1))
+
+
+def test_marks_and_what_happens() -> None:
+    marks = (Mark(5, 1.0, "warmup ends"), Mark(10, 1.0, "restart"), Mark(15, 1.0, "restart"))
+    shown = of([float(i % 5) for i in range(20)], marks=marks)
+    assert happenings(shown.panels[0].lines[0]) == "warmup ends 5, restart 10, 15"
+    text = chart(shown, 60).split("\n")
+    assert text[-1] == "^  warmup ends 5, restart 10, 15"
+    row = next(line for line in text if set(line) == {" ", "^"})
+    left, columns = text[17].index("└") + 1, len(text[17].strip()) - 1
+    assert [i - left for i, char in enumerate(row) if char == "^"] == [int(x / 20 * columns) for x in (5, 10, 15)]
+
+
+def test_last_values_stand_at_the_ends_of_the_lines() -> None:
+    text = chart(SEVERAL, 80).split("\n")
+    for letter, panel, i in (("a", 0, 0), ("b", 0, 1), ("c", 1, 0)):
+        shown = f"{letter} {number(SEVERAL.panels[panel].lines[i].last)}"
+        assert sum(line.endswith(shown) for line in text) >= 1, shown
+
+
+def test_nothing_but_zeros() -> None:
+    assert "0" in chart(of([0.0, 0.0]), 40)
+    assert "0" in chart(of([0.0, 0.0]), 40, log=True)
+    assert "0.1" in chart(of([0.1]), 40)
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=50), st.integers(1, 60), st.booleans())
+def test_a_sparkline_has_its_width_and_its_highest_value(values: list[float], width: int, ascii: bool) -> None:
+    text = sparkline(values, width, ascii=ascii)
+    assert len(text) == (width if values else 0)
+    assert text.isascii() == (ascii or not values)
+    if values and max(values) > 0 and width >= len(values):
+        assert ("#" if ascii else "█") in text
+
+
+def test_a_sparkline_of_nothing() -> None:
+    assert sparkline([0.0, 0.0], 3) == "▁▁▁"
+    assert sparkline([], 3) == ""
+    assert sparkline([0.2], 3) == "███"
+    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7], 8) == "▁▂▃▄▅▆▇█"
+    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7], 8, ascii=True) == "_.-~=+*#"
+
+
+# --- axes -------------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(0, 1e9, allow_subnormal=False), min_size=1, max_size=20), st.booleans())
+def test_an_axis_holds_all_values(values: list[float], log: bool) -> None:
+    axis = around(values, log)
+    assert axis.low < axis.high
+    assert axis.high >= max(values) * (1 - 1e-9)
+    assert axis.low <= min(value for value in values if not axis.log or value > 0) * (1 + 1e-9) or axis.log
+    assert all(0 <= axis.share(value) <= 1 for value in values)
+    for wanted in (2, 5, 9):
+        ticks = axis.ticks(wanted)
+        assert ticks == sorted(ticks)
+        assert 1 <= len(ticks) <= max(wanted, 2) + 1
+        assert all(axis.low * (1 - 1e-9) <= tick <= axis.high * (1 + 1e-9) for tick in ticks)
+
+
+@pytest.mark.parametrize(
+    ("values", "log", "ends"),
+    [
+        ([0.0, 0.1], False, (0.0, 0.1)),
+        ([0.05, 0.1], False, (0.05, 0.1)),
+        ([1e-5, 3.3e-4], False, (0.0, 4e-4)),
+        ([0.1], False, (0.0, 0.15)),
+        ([0.0], False, (0.0, 1.0)),
+        ([0.004, 0.1, 4e-7], True, (2e-7, 0.1)),
+        ([1e-12, 0.03], True, (5e-8, 0.05)),
+        ([0.0, 0.0], True, (0.0, 1.0)),
+        ([0.1], True, (0.01, 0.1)),
+    ],
+)
+def test_ends_of_axes_are_round(values: list[float], log: bool, ends: tuple[float, float]) -> None:
+    assert around(values, log).ends == pytest.approx(ends)
+
+
+def test_shares() -> None:
+    assert [Scale(0, 4).share(x) for x in (-1, 0, 1, 4, 5)] == [0, 0, 0.25, 1, 1]
+    assert [Scale(0.01, 1, True).share(x) for x in (0, 0.001, 0.1, 1, 2)] == pytest.approx([0, 0, 0.5, 1, 1])
+
+
+def test_numbers() -> None:
+    assert [number(x) for x in (1e-5, 0.001, 0.012345, 123.4, 1234.5, 1e7, -0.5)] == [
+        "1.0e-05", "0.001", "0.0123", "123", "1234", "1.0e+07", "-0.5",
+    ]  # fmt: skip
+    assert [count(x) for x in (0, 7.0, 0.5, 35190, 3e6, 1.25e6, 1234567)] == [
+        "0", "7", "0.5", "35190", "3M", "1250000", "1234567",
+    ]  # fmt: skip
+
+
+@given(st.integers(1, 10**12), st.integers(1, 12))
+def test_round_numbers_are_round_and_few(end: int, wanted: int) -> None:
+    found = round_numbers(0, end, wanted)
+    assert found[0] == 0
+    assert len(found) <= max(wanted, 2)
+    assert found[-1] <= end * (1 + 1e-8)
+    if len(found) > 1:
+        assert f"{found[1]:e}"[0] in "125"
+
+
+def test_ticks_of_epochs_are_whole_epochs_where_they_begin() -> None:
+    shown = picture([Subject("step", Horizon(epochs=4, steps_per_epoch=[10, 20, 5, 15]))])
+    assert epoch_ticks(shown, 9) == [(0, 0), (10, 1), (30, 2), (35, 3), (50, 4)]
+    assert epoch_ticks(picture([Subject("rex", Horizon(steps=100))]), 9) == []
+    within = picture([Subject("rex", Horizon(steps=100, steps_per_epoch=400))])
+    assert [epoch for _, epoch in epoch_ticks(within, 5)][-1] == pytest.approx(0.2)
+    assert between([(0, 0), (10, 1)], 20) == 2
+
+
+def test_what_a_line_holds() -> None:
+    line = Line("a", [0, 10, 20], [1.0, 3.0, 2.0], 30)
+    assert [line.at(x) for x in (-5, 0, 9.9, 10, 25, 99)] == [1, 1, 1, 3, 2, 2]
+    assert line.extremes(0, 10) == (1, 1)
+    assert line.extremes(5, 25) == (1, 3)
+    assert line.extremes(30, 40) is None
+    assert Line("b", [10], [1.0], 30).extremes(0, 10) is None
+    assert scale.of_panel(Panel("lr", (line,))).ends == (0, 3)
