@@ -88,7 +88,7 @@ $(PARITY)/.dev: pyproject.toml constraints.txt $(VENV)/.dev
 	$(BIN)/python -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" \
 		> $$(echo $(PARITY)/lib/python*/site-packages)/first_environment.pth
 	$(BIN)/python -m pip --python $(PARITY) install --quiet --constraint constraints.txt transformers accelerate
-	$(BIN)/python -m pip --python $(PARITY) install --quiet --no-deps timm
+	$(BIN)/python -m pip --python $(PARITY) install --quiet --no-deps --constraint constraints.txt timm
 	touch $@
 
 clean:

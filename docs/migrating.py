@@ -20,10 +20,10 @@ INTRODUCTION = """# Coming from elsewhere
 <!-- written by docs/migrating.py, from lr_configs.convert: change that, and run `make docs` -->
 
 Every call below is converted by `lr_configs.convert`, and the YAML is what `lr-configs convert` prints, ready to save as a
-file of the group `scheduler`. `tests/parity` steps transformers' and timm's schedulers beside ours: in runs of up to 333 steps
-every rate is equal within 1e-12 of itself. In long runs the others' last rates of a cosine are `1 + cos(x)` near pi, which cancels:
-there the two differ by rounding, up to 1e-15 of the largest rate (at the last of 20000 updates 3e-9 of a rate of 6e-10, and
-ours is the right one). Torch's own recurrences drift; ours are compared with them within 1e-9.
+file of the group `scheduler`. `tests/parity` steps transformers' and timm's schedulers beside ours: every rate of every run is equal
+within 1e-12 of itself, but where theirs is a difference of two nearly equal numbers, as the last rates of a cosine are
+(`1 + cos(x)` with x near pi): there their own code, computed in high precision, says that ours is the right one (at the last of
+20000 updates theirs is off by 3e-9 of a rate of 6e-10). Torch's own recurrences drift; ours are compared with them within 1e-9.
 
 ```console
 $ lr-configs convert transformers cosine --warmup-steps 500 --steps 10000
@@ -42,7 +42,8 @@ begins at `warmup_start_factor: 0.01`. Ends in absolute numbers (`lr_end`, `min_
 has the Trainer with a schedule of ours.""",
     "timm": """Timm steps by epochs unless `step_on_epochs=False`. Its warmup begins at the absolute rate `warmup_lr`, ours at a
 share of the group's own, so `convert` asks for `lr`: one, or one for each group. Without `warmup_prefix` its clock runs during
-the warmup, which leads to a rate that the schedule leaves at once: a formula. Milestones take effect a step early. The
+the warmup: `warmup_overlap`. Groups with different rates, whose warmups begin at different shares of them, get a formula each; so
+do cycles of `tanh` and `poly`, cycles of `cosine` with a `k_decay`, and the decay `exp`. Milestones take effect a step early. The
 factory takes `decay_rate` as the power of `poly`. Its constructor leaves the group's own rate at step 0, whatever the formula
 gives there. A group's `lr_scale` is no part of a schedule: give the group its own `lr`. A scheduler of timm can also be attached as
 it is: `LRSchedulerCallback(lambda optimizer: CosineLRScheduler(optimizer, t_initial=300))`.""",
@@ -76,8 +77,10 @@ HF_KEYS: dict[str, dict[str, Any]] = {
 }
 WARM = {"warmup_epochs": 5, "warmup_prefix": True}
 TIMM: list[tuple[str, dict[str, Any]]] = [
-    ("cosine", WARM), ("cosine", {"warmup_epochs": 5}), ("cosine", {"cycle_limit": 3, "cycle_decay": 0.5}), ("tanh", {}),
-    ("step", {"decay_epochs": 30}), ("multistep", {}), ("poly", {"decay_rate": 0.9}), ("wsd", WARM), ("rsqrt", WARM),
+    ("cosine", WARM), ("cosine", {"warmup_epochs": 5, "min_lr": 1e-5}), ("cosine", {"k_decay": 1.5}),
+    ("cosine", {"cycle_limit": 3, "cycle_decay": 0.5, "cycle_mul": 2.0}), ("tanh", {"warmup_epochs": 5}), ("tanh", {}),
+    ("step", {"decay_epochs": 30, "warmup_epochs": 5}), ("multistep", {}), ("poly", {"decay_rate": 0.9, "min_lr": 1e-5}),
+    ("wsd", WARM), ("rsqrt", WARM),
     ("constant", WARM), ("plateau", {"plateau_mode": "min"}), ("none", {}), ("cosine", {"noise": 0.5}),
 ]  # fmt: skip
 TORCH: list[tuple[str, dict[str, Any]]] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from typing import Any
@@ -14,6 +15,7 @@ from helpers import TWINS, optimizer, rates
 from lr_configs import SchedulerConfigError, build, convert
 from lr_configs.__main__ import main
 from lr_configs.config import SchedulerConfig
+from lr_configs.convert import from_timm, from_transformers
 
 T = torch.optim.lr_scheduler
 
@@ -119,13 +121,77 @@ def test_the_command(capsys: Any) -> None:
     assert "GreedyLR raises the rate" in capsys.readouterr().err
 
 
-def test_every_conversion_survives_yaml() -> None:
-    from lr_configs.convert import from_timm
+WARM: dict[str, Any] = {"warmup_epochs": 4, "min_lr": 1e-4}
+PREFIX = {**WARM, "warmup_prefix": True}
+CYCLES: dict[str, Any] = {"cycle_limit": 3, "cycle_decay": 0.5}
+#: timm's call, and the schedule of ours; `lambda` where no other one is timm's
+TIMM: list[tuple[str, dict[str, Any], str]] = [
+    ("cosine", WARM, "cosine"),
+    ("cosine", PREFIX, "cosine"),
+    ("cosine", {"k_decay": 1.5, **WARM}, "cosine"),
+    ("cosine", {"cooldown_epochs": 4, **WARM}, "cosine_warm_restarts"),
+    ("cosine", {"cooldown_epochs": 4, "k_decay": 1.5, **WARM}, "sequential"),
+    ("cosine", {**CYCLES, **WARM}, "cosine_warm_restarts"),
+    ("cosine", {**CYCLES, "cycle_mul": 1.5, **WARM}, "cosine_warm_restarts"),
+    ("cosine", {**CYCLES, "cycle_mul": 0.5, **WARM}, "lambda"),
+    ("cosine", {**CYCLES, "k_decay": 1.5, **WARM}, "lambda"),
+    ("tanh", WARM, "tanh"),
+    ("tanh", PREFIX, "sequential"),
+    ("tanh", {}, "lambda"),
+    ("tanh", {**CYCLES, **WARM}, "lambda"),
+    ("poly", {"decay_rate": 0.5, **WARM}, "polynomial"),
+    ("poly", {"k_decay": 1.5, **WARM}, "lambda"),
+    ("step", {"decay_epochs": 5, **WARM}, "step"),
+    ("step", {"decay_epochs": 2.5, **WARM}, "lambda"),
+    ("multistep", {"decay_milestones": [5, 9], **WARM}, "multi_step"),
+    ("multistep", {"decay_milestones": [1, 9], **WARM}, "lambda"),
+    *(("wsd", {"decay_fn": shape, **WARM}, "warmup_stable_decay") for shape in ("linear", "1-sqrt", "cosine", "power")),
+    ("wsd", {"decay_fn": "exp", **WARM}, "lambda"),
+    ("rsqrt", {**PREFIX, "min_lr": 0.0}, "chained"),
+    ("rsqrt", PREFIX, "lambda"),
+    ("constant", WARM, "none"),
+]
+#: the same for transformers
+TRANSFORMERS: list[tuple[str, dict[str, Any], str]] = [
+    ("linear", {}, "linear"),
+    ("cosine", {"num_cycles": 0.7}, "cosine"),
+    ("cosine", {"num_cycles": 0}, "none"),
+    ("cosine_with_restarts", {}, "cosine_warm_restarts"),
+    ("cosine_with_restarts", {"num_cycles": 3}, "cosine_warm_restarts"),
+    ("cosine_with_restarts", {"num_cycles": 7}, "lambda"),
+    ("polynomial", {"power": 2.0}, "polynomial"),
+    ("inverse_sqrt", {}, "inverse_sqrt"),
+    ("cosine_with_min_lr", {"min_lr_rate": 0.1, "num_cycles": 1.3}, "cosine"),
+    ("cosine_warmup_with_min_lr", {"min_lr_rate": 0.1, "num_cycles": 0.7}, "cosine"),
+    ("warmup_stable_decay", {"num_decay_steps": 20, "decay_type": "1-sqrt"}, "warmup_stable_decay"),
+    ("warmup_stable_decay", {"num_decay_steps": 20, "num_cycles": 0.8}, "lambda"),
+    ("warmup_stable_decay", {"num_decay_steps": 20, "warmup_type": "1-sqrt"}, "lambda"),
+]
 
-    keys = {"cycle_limit": 3, "cycle_decay": 0.5, "warmup_epochs": 2, "min_lr": 1e-4}
-    result = from_timm.converted("cosine", 20, keys, [0.1, 0.05])
-    again: SchedulerConfig = build_config(yaml.safe_load(result.yaml()))
-    assert again == result.config
+
+@pytest.mark.parametrize(("name", "keys", "ours"), TIMM, ids=lambda one: str(one)[:40])
+def test_a_formula_only_where_no_schedule_is_timms(name: str, keys: dict[str, Any], ours: str) -> None:
+    result = from_timm.converted(name, 20, keys, 0.1)
+    assert result.config.name == ours
+    assert any("timm's own formula" in note for note in result.notes) == (ours == "lambda")
+    assert build_config(yaml.safe_load(result.yaml())) == result.config
+    several = from_timm.converted(name, 20, keys, [0.1, 0.05])
+    assert build_config(yaml.safe_load(several.yaml())) == several.config
+
+
+@pytest.mark.parametrize(("name", "keys", "ours"), TRANSFORMERS, ids=lambda one: str(one)[:40])
+def test_a_formula_only_where_no_schedule_is_transformers(name: str, keys: dict[str, Any], ours: str) -> None:
+    result = from_transformers.converted(name, 10, 100, keys, 0.1)
+    assert result.config.name == ours
+    assert any("formula" in note for note in result.notes) == (ours == "lambda")
+    assert build_config(yaml.safe_load(result.yaml())) == result.config
+
+
+def test_a_restart_that_timm_finds_a_step_late() -> None:
+    """Its logarithm is rounded: where that moves a restart, timm's own formula is the answer."""
+    names = {limit: convert.timm("cosine", 10, cycle_mul=3.0, cycle_limit=limit).name for limit in range(2, 7)}
+    assert math.floor(math.log(3**5, 3.0)) == 4  # cycle 5 begins at 10 (1 + 3 + 9 + 27 + 81)
+    assert names == dict.fromkeys(range(2, 5), "cosine_warm_restarts") | {5: "lambda", 6: "lambda"}
 
 
 def build_config(node: Any) -> SchedulerConfig:

@@ -107,6 +107,12 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[int], Any], list[int]]] = 
         [1000],
     ),
     "cosine cycles": ("cosine", {"T_max": 1000, "cycles": 2}, lambda t: B * cosine(4 * mpf(t) / 1000), [250, 1000]),
+    "cosine inner turns": (
+        "cosine",
+        {"T_max": 4500, "cycles": 0.7},
+        lambda t: B * cosine(2 * mpf(0.7) * t / 4500),
+        [3214, 3215, 9643],
+    ),
     "cosine odd cycles": ("cosine", {"T_max": 1000, "cycles": 1.5}, lambda t: B * cosine(3 * mpf(t) / 1000), [1000]),
     "cosine k": ("cosine", {"T_max": 1000, "k": 1.5, "eta_min": 0.001}, lambda t: k_decay(t, mpf(1.5)), [1000, 2000]),
     "restarts decay": (

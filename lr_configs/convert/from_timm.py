@@ -1,13 +1,13 @@
 """Timm's ``create_scheduler_v2``, name by name (timm 1.0, ``scheduler/``).
 
-There a warmup begins at an absolute rate, and the schedule's clock runs during it unless it is a *prefix*; ours begins at a
-share of the group's own rate, and the clock runs behind it. Where the two meet, a schedule of ours is written; elsewhere
-timm's formula.
+There a warmup begins at an absolute rate, and ours at a share of the group's own; the schedule's clock runs during it unless
+it is a *prefix*, as with our `warmup_overlap`. Where the two meet, a schedule of ours is written; elsewhere timm's formula.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 from lr_configs.convert.result import Converted, known, positive, rates, whole
 from lr_configs.convert.result import converted as made
 from lr_configs.errors import SchedulerConfigError, nearest
+from lr_configs.formula import Formula
+from lr_configs.schedules.cosine_warm_restarts import periods
 
 #: timm's arguments and defaults, beside `sched` and `num_epochs`
 DEFAULTS: dict[str, Any] = {
@@ -41,6 +43,8 @@ DEFAULTS: dict[str, Any] = {
     "step_on_epochs": True,
     "updates_per_epoch": 0,
 }
+#: why there is one
+_FORMULA = "no schedule of ours is this one: timm's own formula"
 #: text of a factor, from the text of the schedule's own step and the group's own rate (None where it makes no difference)
 Body = Callable[[str, float | None], str]
 
@@ -103,20 +107,38 @@ class _Call:
 
     # ------------------------------------------------------------------------------------ what is written
 
-    def plain(self, name: str, *, constant: bool = False, **keys: Any) -> Converted | None:
-        """A schedule of ours, where a warmup of ours is timm's; None where it is not."""
+    def plain(self, name: str, *, constant: bool = False, first: float | None = None, **keys: Any) -> Converted | None:
+        """A schedule of ours, where a warmup of ours is timm's; None where it is not.
+
+        Args:
+            name: of the schedule.
+            constant: whether it makes no difference when its clock begins.
+            first: its first value as a share of the way from `min_lr` to the group's own rate, where that is not the rate itself,
+                and timm's warmup leads to the value at its end.
+            **keys: of the schedule.
+        """
         node = {"name": name, **keys, "interval": self.interval}
         if not self.W:
             return self.done(node)
-        if not self.shift and not constant:
+        start = self.start(1.0 if first is None else first)
+        if start is None:
             return None
+        overlap = {} if self.shift or constant else {"warmup_overlap": True if first is None else "continuous"}
+        note = ["timm's clock runs during a warmup that is no prefix"] if overlap else []
+        return self.done({**node, "warmup": self.W, "warmup_start_factor": start, **overlap}, *note)
+
+    def start(self, first: float = 1.0) -> float | None:
+        """The rate at which the warmup begins, as a share of a schedule's first value; None where groups differ in it."""
         start = float(self.keys["warmup_lr"])
-        if start:
-            known_rates = set(self.rates())
-            start /= max(known_rates)
-            if len(known_rates) > 1 or start > 1:
-                return None
-        return self.done({**node, "warmup": self.W, "warmup_start_factor": start})
+        if not start:
+            return start
+        several = {start / (self.low + (base - self.low) * first if first != 1 else base) for base in self.rates()}
+        return several.pop() if len(several) == 1 and max(several) <= 1 else None
+
+    @property
+    def ends_at(self) -> dict[str, Any]:
+        """The lowest rate as a key of ours, where there is one."""
+        return {"eta_min": self.low} if self.low else {}
 
     def formula(self, body: Body, *, end: Body | None = None) -> Converted:
         """Timm's own formula.
@@ -131,10 +153,8 @@ class _Call:
         if len(texts) > 1:
             texts = [self._text(body, end, base) for base in bases]
         node = {"name": "lambda", "lr_lambda": texts[0] if len(texts) == 1 else texts, "interval": self.interval}
-        notes = [f"one formula for each of the rates {bases}"] if len(texts) > 1 else []
-        if self.W and not self.shift:
-            notes.append("timm's clock runs during the warmup, which leads to a rate that is left at once: a formula")
-        return self.done(node, *notes)
+        note = f"{_FORMULA}, one for each of the rates {bases}" if len(texts) > 1 else _FORMULA
+        return self.done(node, note)
 
     def _text(self, body: Body, end: Body | None, base: float | None) -> str:
         own = body(f"(t - {self.shift})" if self.shift else "t", base)
@@ -147,7 +167,7 @@ class _Call:
         if end is None:
             slope = repr((base - start) / self.W)
         else:
-            slope = f"({end(str(self.W), base)}) * {base / self.W!r} - {start / self.W!r}"
+            slope = repr((Formula(end(str(self.W), base))(self.W) * base - start) / self.W)
         return f"({start!r} + t * ({slope})) / {base!r} if t < {self.W} else {own}"
 
     def done(self, node: dict[str, Any], *notes: str) -> Converted:
@@ -209,32 +229,58 @@ def _gone(call: _Call, t: str, n: str) -> str:
 
 
 def _cosine(call: _Call) -> Converted:
-    keys = call.keys
-    if keys["k_decay"] == 1 and keys["cycle_limit"] == 1:
-        cosine: dict[str, Any] = {"T_max": call.T, **({"eta_min": call.low} if call.low else {})}
-        if call.cooldown:
-            plain = call.plain("sequential", stages={"decay": {"name": "cosine", **cosine, "length": call.T}})
-        else:
-            plain = call.plain("cosine", **cosine)
-        if plain is not None:
-            return plain
-    return call.formula(_cycles(call, lambda t, n: f"0.5 * (1 + cos(pi * {_gone(call, t, n)}))"))
+    plain = _cosine_of_ours(call)
+    return plain or call.formula(_cycles(call, lambda t, n: f"0.5 * (1 + cos(pi * {_gone(call, t, n)}))"))
+
+
+def _cosine_of_ours(call: _Call) -> Converted | None:
+    keys, k, limit = call.keys, call.keys["k_decay"], max(1, call.keys["cycle_limit"])
+    if limit == 1 and (k != 1 or not call.cooldown):
+        cosine: dict[str, Any] = {"T_max": call.T, **({"k": k} if k != 1 else {}), **call.ends_at}
+        if call.cooldown:  # a last stage with a length of its own holds its last value
+            return call.plain("sequential", stages={"decay": {"name": "cosine", **cosine, "length": call.T}})
+        return call.plain("cosine", **cosine)
+    mul, decay = float(keys["cycle_mul"]), keys["cycle_decay"]
+    if k != 1 or not 0 <= decay <= 1 or not (mul == 1 or mul >= 1.001) or _slips(call.T, mul, limit):
+        return None
+    more: dict[str, Any] = {} if limit == 1 else {"restart_decay": decay, "T_mult": whole(mul)}
+    return call.plain("cosine_warm_restarts", T_0=call.T, **more, cycles=limit, **call.ends_at)
+
+
+def _slips(T: int, mul: float, limit: int) -> bool:
+    """Whether timm's logarithm finds another cycle than the one that a step is in, by rounding, near a restart."""
+    if mul == 1 or limit == 1:
+        return False
+    starts = periods(T, mul)[0]
+    near = {math.floor(start) + side for start in starts[:limit] for side in (-1, 0, 1, 2)}
+    return any(math.floor(math.log(1 - t / T * (1 - mul), mul)) != bisect_right(starts, t) for t in near)
+
+
+#: timm's factory leaves the bounds of `tanh` at -7 and 3: its first value
+_FIRST = 1 / (1 + math.exp(-14))
 
 
 def _tanh(call: _Call) -> Converted:
-    # timm's factory leaves the bounds at -7 and 3
+    keys: dict[str, Any] = {"total_steps": call.T, **call.ends_at}
+    plain = None
+    if call.keys["cycle_limit"] == 1 and call.W:
+        start = call.start()
+        if not call.keys["warmup_prefix"]:
+            plain = call.plain("tanh", first=_FIRST, **keys)
+        elif start:  # it leads to the group's own rate, which the schedule is a little below
+            warmup = {"name": "linear", "start_factor": start, "total_iters": call.W, "length": call.W}
+            stages = {"warmup": warmup, "decay": {"name": "tanh", **keys}}
+            plain = call.done({"name": "sequential", "stages": stages, "interval": call.interval})
     body = _cycles(call, lambda t, n: f"0.5 * (1 - tanh(-7.0 * (1 - {t} / {n}) + 3.0 * ({t} / {n})))")
-    return call.formula(body, end=None if call.keys["warmup_prefix"] else body)
+    return plain or call.formula(body, end=None if call.keys["warmup_prefix"] else body)
 
 
 def _poly(call: _Call) -> Converted:
-    keys = call.keys
-    if keys["k_decay"] == 1 and keys["cycle_limit"] == 1 and not call.low:
-        plain = call.plain("polynomial", total_iters=call.T, power=keys["decay_rate"])
-        if plain is not None:
-            return plain
-    power = keys["decay_rate"]
-    return call.formula(_cycles(call, lambda t, n: f"(1 - {_gone(call, t, n)}) ** {power!r}"))
+    keys, power = call.keys, call.keys["decay_rate"]
+    plain = None
+    if keys["k_decay"] == 1 and keys["cycle_limit"] == 1 and power > 0:
+        plain = call.plain("polynomial", total_iters=call.T, power=power, **call.ends_at)
+    return plain or call.formula(_cycles(call, lambda t, n: f"(1 - {_gone(call, t, n)}) ** {power!r}"))
 
 
 # ---------------------------------------------------------------------------------------- the others
@@ -300,6 +346,9 @@ def _wsd(call: _Call) -> Converted:
     scale = call.W if scale is None else whole(scale * call.unit)
     if rsqrt:
         positive("stable_timescale", scale, "rsqrt without a warmup")
+    plain = _wsd_of_ours(call, n, D, name, scale if rsqrt else None)
+    if plain is not None:
+        return plain
 
     def body(t: str, base: float | None) -> str:
         low = call.floor(base)
@@ -314,13 +363,30 @@ def _wsd(call: _Call) -> Converted:
     return _behind_warmup(call, body)
 
 
+#: its decays that are ours
+_SHAPES = {"linear": "linear", "1-sqrt": "1-sqrt", "cosine": "cosine", "power": "1-sqrt"}
+
+
+def _wsd_of_ours(call: _Call, n: int, D: int, name: str, scale: float | None) -> Converted | None:
+    """`n` steps behind the warmup, the last `D` of them a decay; `scale` is that of `rsqrt`."""
+    if name not in _SHAPES:
+        return None
+    decay: dict[str, Any] = {"total_steps": n, "decay": D, "decay_shape": _SHAPES[name]}
+    if scale is None:
+        return call.plain("warmup_stable_decay", **decay, **call.ends_at)
+    if call.low or not isinstance(scale, int):
+        return None
+    stages = {"fall": {"name": "inverse_sqrt", "timescale": scale}, "decay": {"name": "warmup_stable_decay", **decay}}
+    return call.plain("chained", stages=stages)
+
+
 def _behind_warmup(call: _Call, body: Body) -> Converted:
     """A formula behind a warmup of ours, where that is timm's."""
     if not call.low or call.lr is not None:
         texts = {body("t", base) for base in (call.rates() if call.low else [None])}
         plain = call.plain("lambda", lr_lambda=texts.pop()) if len(texts) == 1 else None
         if plain is not None:
-            return plain
+            return replace(plain, notes=(_FORMULA, *plain.notes))
     return call.formula(body)
 
 

@@ -62,50 +62,42 @@ def _linear(call: _Call) -> Converted:
     return made(call.node("linear", start_factor=1.0, end_factor=0.0, total_iters=call.rest))
 
 
-def _waves(call: _Call, cycles: float, floor: Any = 0.0) -> Converted:
-    """Cosine waves: a half one in the run where `cycles` is 0.5."""
-    half = call.rest / (2 * cycles) if cycles else 0
-    if half and half == int(half):
-        return made(call.node("cosine", T_max=int(half), **({"eta_min": floor} if floor else {})))
-    wave = f"0.5 * (1 + cos(pi * {float(cycles)!r} * 2 * t / {call.rest}))"
-    part = float(floor[:-1]) / 100 if isinstance(floor, str) else floor
-    text = f"max(0, {wave} * (1 - {part!r}) + {part!r})" if part else f"max(0, {wave})"
-    return made(call.node("lambda", lr_lambda=text), "half a wave is no whole number of steps: a formula")
+def _waves(cycles: float, steps: int, floor: Any = 0.0) -> Node:
+    """Cosine waves: a half one in `steps` where `cycles` is 0.5."""
+    if not cycles:
+        return {"name": "none"}
+    more = {"cycles": abs(cycles)} if abs(cycles) != 0.5 else {}
+    return {"name": "cosine", "T_max": steps, **more, **({"eta_min": floor} if floor else {})}
 
 
 def _cosine(call: _Call) -> Converted:
-    return _waves(call, call.key("num_cycles", 0.5))
+    return made(call.node(**_waves(call.key("num_cycles", 0.5), call.rest)))
 
 
 def _restarts(call: _Call) -> Converted:
     n, cycles = call.rest, call.key("num_cycles", 1)
-    if cycles == 1:
-        stage = {"name": "cosine", "T_max": n, "length": n}
-        return made(call.node("sequential", stages={"decay": stage}), "a stage of its own length holds 0 after its end")
+    if cycles == int(cycles) and cycles > 0 and n % cycles == 0:
+        return made(call.node("cosine_warm_restarts", T_0=n // int(cycles), cycles=int(cycles)))
     text = f"0 if t >= {n} else 0.5 * (1 + cos(pi * ({float(cycles)!r} * t / {n} % 1)))"
-    return made(
-        call.node("lambda", lr_lambda=text),
-        "cosine_warm_restarts begins again after the last cycle, and this one stays at 0: a formula",
-    )
+    return made(call.node("lambda", lr_lambda=text), "a cycle is no whole number of steps: a formula")
 
 
 def _polynomial(call: _Call) -> Converted:
-    end, power, n = call.key("lr_end", 1e-7), call.key("power", 1.0), call.rest
+    end, keys = call.key("lr_end", 1e-7), {"total_iters": call.rest, "power": call.key("power", 1.0)}
     if end == 0:
-        return made(call.node("polynomial", total_iters=n, power=power))
+        return made(call.node("polynomial", **keys))
     part = call.part("lr_end", end)
     if part >= 1:
         raise SchedulerConfigError("lr_end", end, f"it lies below the rate {call.lr}", "Lower lr_end")
-    if power == 1:
-        node = call.node("linear", start_factor=1.0, end_factor=part, total_iters=n)
-        return made(node, f"lr_end={end} is the share {part!r} of every group's own rate, as transformers has it")
-    text = f"(1 - {part!r}) * (1 - min(t, {n}) / {n}) ** {power!r} + {part!r}"
-    return made(call.node("lambda", lr_lambda=text), f"lr_end={end} is the share {part!r} of every group's own rate")
+    note = f"lr_end={end} is that share of every group's own rate, as transformers has it"
+    return made(call.node("polynomial", **keys, eta_min=share(part)), note)
 
 
 def _inverse_sqrt(call: _Call) -> Converted:
     scale = call.key("timescale", None) or call.warmup or 10_000
-    return made(call.node("lambda", lr_lambda=f"1 / sqrt((t + {scale}) / {scale})"))
+    if scale == int(scale) and scale > 0:
+        return made(call.node("inverse_sqrt", timescale=int(scale)))
+    return made(call.node("lambda", lr_lambda=f"1 / sqrt((t + {scale}) / {scale})"), "a fraction of a step: a formula")
 
 
 def _floor(call: _Call) -> tuple[Any, tuple[str, ...]]:
@@ -125,29 +117,29 @@ def _floor(call: _Call) -> tuple[Any, tuple[str, ...]]:
 
 def _cosine_with_min_lr(call: _Call) -> Converted:
     floor, notes = _floor(call)
-    found = _waves(call, call.key("num_cycles", 0.5), floor)
-    return Converted(found.config, (*notes, *found.notes))
+    return made(call.node(**_waves(call.key("num_cycles", 0.5), call.rest, floor)), *notes)
 
 
 def _cosine_warmup_with_min_lr(call: _Call) -> Converted:
     floor, notes = _floor(call)
     W, n, cycles = call.warmup, call.rest, call.key("num_cycles", 0.5)
     first = call.key("warmup_lr_rate", None)
-    half = n / (2 * cycles) if cycles else 0
     note = (
         "one step ahead of `cosine`: the peak is the warmup's last step, and the floor that of the run; then it rises"
     )
-    if W > 1 and half and half == int(half):
+    node = {**_waves(cycles, n, floor), "interval": "step"}
+    if W > 1:
         start = 1 / W if first is None else first
-        node = {"name": "cosine", "T_max": int(half), **({"eta_min": floor} if floor else {}), "interval": "step"}
         return made({**node, "warmup": W - 1, "warmup_start_factor": start}, *notes, note)
+    if W == 1:
+        warm = {} if first is None else {"warmup": 1, "warmup_start_factor": first, "warmup_overlap": True}
+        return made({**node, **warm}, *notes, note)
     part = float(floor[:-1]) / 100 if isinstance(floor, str) else floor
-    wave = f"0.5 * (1 + cos(pi * {float(cycles)!r} * 2 * (t - {W} + 1) / {n}))"
+    wave = f"0.5 * (1 + cos(pi * {float(cycles)!r} * 2 * (t + 1) / {n}))"
     text = f"max(0, {wave} * (1 - {part!r}) + {part!r})"
-    if W:
-        warm = f"(t + 1) / {W}" if first is None else f"{first!r} + (1 - {first!r}) * t / {max(1, W - 1)}"
-        text = f"{warm} if t < {W} else {text}"
-    return made({"name": "lambda", "lr_lambda": text, "interval": "step"}, *notes, note)
+    return made(
+        {"name": "lambda", "lr_lambda": text, "interval": "step"}, *notes, f"{note}, without a warmup a formula"
+    )
 
 
 _DECAYS = {
@@ -174,8 +166,13 @@ def _warmup_stable_decay(call: _Call) -> Converted:
         if value not in _DECAYS:
             raise SchedulerConfigError(key, value, f"this is one of {', '.join(_DECAYS)}", "")
     cycles = float(call.key("num_cycles", 0.5))
+    note = f"{S} steps at the rate, and {D} of decay"
+    if D > 0 and (fall != "cosine" or cycles == 0.5) and not (rise == "1-sqrt" and W):
+        keys: Node = {"total_steps": S + D, "decay": D, "decay_shape": fall, **({"eta_min": share(low)} if low else {})}
+        shape = {"warmup_start_factor": low, "warmup_shape": rise} if W else {}
+        return made({**call.node("warmup_stable_decay", **keys), **shape}, note)
 
-    def text(begin: int) -> str:
+    def text(begin: int) -> Any:
         x = f"((t - {begin + S}) / {max(1, D)})"
         shape = _DECAYS[fall].format(x=x, cycles=repr(cycles))
         return (
@@ -189,7 +186,7 @@ def _warmup_stable_decay(call: _Call) -> Converted:
     node = {"name": "lambda", "lr_lambda": text(0), "interval": "step"}
     if W:
         node |= {"warmup": W, "warmup_start_factor": low, "warmup_shape": rise}
-    return made(node, f"{S} steps at the rate, and {D} of decay")
+    return made(node, note, "no decay of ours has these waves: a formula")
 
 
 _PLATEAU = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps")

@@ -128,10 +128,11 @@ def rates(lr: Any, why: str) -> list[float]:
 def share(part: float) -> str:
     """A factor as a share of the group's own rate.
 
-    >>> share(0.015625)
-    '1.5625%'
+    >>> share(0.015625), share(0.07)
+    ('1.5625%', '7%')
     """
-    return f"{part * 100!r}%"
+    short = f"{part * 100:.15g}"
+    return f"{short}%" if float(short) / 100 == part else f"{part * 100!r}%"
 
 
 def whole(value: float) -> float | int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import mpmath
 import numpy as np
 import torch
 
@@ -48,15 +49,37 @@ def theirs(
     return np.array(rows)
 
 
-def agree(one: Rates, other: Rates) -> None:
-    """Within 1e-12 of each rate."""
-    np.testing.assert_allclose(one, other, rtol=1e-12, atol=0)
+def agree(mine: Rates, others: Rates, exact: Callable[[int, int], Any] | None = None) -> int:
+    """Within 1e-12 of each rate.
 
+    The others compute what is small as a difference, as ``1 + cos(x)`` with x near pi, which leaves few right digits of a rate of
+    1e-9. Where the two differ by more, their own code is asked again in high precision: it has to say that ours is right
+    within 1e-13, and theirs is further from it.
 
-def agree_in_a_long_run(one: Rates, other: Rates) -> None:
-    """Within 1e-12 of each rate, or 1e-15 of the largest one.
+    Args:
+        mine: rows of rates.
+        others: theirs.
+        exact: what their code gives for a step and a group, in high precision; None where nothing cancels.
 
-    The others compute a cosine's last rates as ``1 + cos(x)`` with x near pi, which cancels: what is left of a rate of
-    1e-9 has few right digits there. `test_long_runs_differ_by_the_others_rounding` shows whose they are.
+    Returns:
+        At how many rates the two differ by more.
     """
-    np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-15 * float(np.max(other)))
+    if exact is None:
+        np.testing.assert_allclose(mine, others, rtol=1e-12, atol=0)
+        return 0
+    assert mine.shape == others.shape
+    places = np.argwhere(~np.isclose(mine, others, rtol=1e-12, atol=0))
+    for t, group in places.tolist():
+        with mpmath.workdps(50):
+            truth = exact(t, group)
+            ours_off, theirs_off = (abs(mpmath.mpf(float(rows[t, group])) - truth) for rows in (mine, others))
+            assert ours_off <= truth * mpmath.mpf("1e-13"), (t, group, truth)
+            assert theirs_off > ours_off, (t, group, truth)
+            assert theirs_off < mpmath.mpf("1e-15") * float(np.max(others)), "more than a difference's rounding"
+    return len(places)
+
+
+def in_high_precision(monkeypatch: Any, module: Any) -> None:
+    """Let the code of a module compute with mpmath's functions and numbers."""
+    monkeypatch.setattr(module, "math", mpmath)
+    monkeypatch.setattr(module, "float", mpmath.mpf, raising=False)

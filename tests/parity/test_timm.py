@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import sys
+from collections.abc import Callable
 from typing import Any
 
+import mpmath
 import pytest
 
 from lr_configs import SchedulerConfigError, convert
 from lr_configs.convert.from_timm import DEFAULTS, NAMES, converted
-from parity.compare import agree, agree_in_a_long_run, ours, theirs
+from parity.compare import agree, in_high_precision, ours, theirs
 
 CYCLES: list[dict[str, Any]] = [
     {},
@@ -44,6 +48,24 @@ WARMUPS: list[dict[str, Any]] = [
 CASES = [(name, keys) for name, several in KEYS.items() for keys in several]
 
 
+def exactly(monkeypatch: Any, scheduler: Any) -> Callable[[int, int], Any]:
+    """Their own function of the step, computed in high precision."""
+
+    def high(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [high(one) for one in value]
+        return mpmath.mpf(value) if type(value) is float else value
+
+    def value(t: int, group: int) -> Any:
+        other = copy.copy(scheduler)
+        with monkeypatch.context() as patch:
+            in_high_precision(patch, sys.modules[type(scheduler).__module__])
+            vars(other).update({key: high(one) for key, one in vars(scheduler).items()})
+            return other._get_lr(t)[group]
+
+    return value
+
+
 def test_every_name_and_argument_is_here(timm_scheduler: Any) -> None:
     parameters = inspect.signature(timm_scheduler.create_scheduler_v2).parameters
     defaults = {
@@ -53,27 +75,32 @@ def test_every_name_and_argument_is_here(timm_scheduler: Any) -> None:
     assert set(KEYS) | {"plateau", "none"} == set(NAMES)
 
 
-@pytest.mark.parametrize("updates", [0, 3])
+@pytest.mark.parametrize(("epochs", "updates"), [(20, 0), (20, 3), (31, 0), (17, 7)])
 @pytest.mark.parametrize("lrs", [[0.1], [0.01, 0.002]], ids=["one", "two"])
 @pytest.mark.parametrize("warm", WARMUPS, ids=["none", "inside", "prefix", "zero", "high"])
 @pytest.mark.parametrize(("name", "keys"), CASES, ids=[f"{name}-{i}" for i, (name, _) in enumerate(CASES)])
 def test_equal_at_every_step(
-    timm_scheduler: Any, name: str, keys: dict[str, Any], warm: dict[str, Any], lrs: list[float], updates: int
+    timm_scheduler: Any,
+    monkeypatch: Any,
+    name: str,
+    keys: dict[str, Any],
+    warm: dict[str, Any],
+    lrs: list[float],
+    epochs: int,
+    updates: int,
 ) -> None:
     keys = {**keys, **warm, "step_on_epochs": not updates, "updates_per_epoch": updates}
-    epochs = 20
     result = converted(name, epochs, keys, lrs)
-    length = []
+    made: list[Any] = []
 
     def build(optimizer: Any) -> Any:
-        scheduler, total = timm_scheduler.create_scheduler_v2(optimizer, name, epochs, **keys)
-        length.append(total)
-        return scheduler
+        made.extend(timm_scheduler.create_scheduler_v2(optimizer, name, epochs, **keys))
+        return made[0]
 
-    steps = int(result.epochs * max(updates, 1))
+    steps = int((result.epochs or 0) * max(updates, 1))
     expected = theirs(build, lrs, steps, lambda s, t: s.step_update(t) if updates else s.step(t))
-    assert length == [result.epochs]
-    agree(ours(result.config, lrs, steps), expected)
+    assert made[1] == result.epochs
+    agree(ours(result.config, lrs, steps), expected, exactly(monkeypatch, made[0]))
 
 
 def test_plateau(timm_scheduler: Any) -> None:
@@ -105,15 +132,19 @@ def test_noise_has_no_counterpart() -> None:
         convert.timm("cosine", 10, noise=0.5)
 
 
+@pytest.mark.parametrize("warm", WARMUPS[:3], ids=["none", "inside", "prefix"])
 @pytest.mark.parametrize(("name", "keys"), CASES, ids=[f"{name}-{i}" for i, (name, _) in enumerate(CASES)])
-def test_long_runs(timm_scheduler: Any, name: str, keys: dict[str, Any]) -> None:
-    keys = {**keys, "warmup_epochs": 2, "warmup_prefix": True, "step_on_epochs": False, "updates_per_epoch": 150}
+def test_long_runs(
+    timm_scheduler: Any, monkeypatch: Any, name: str, keys: dict[str, Any], warm: dict[str, Any]
+) -> None:
+    keys = {**keys, **warm, "step_on_epochs": False, "updates_per_epoch": 150}
     result = converted(name, 20, keys, 0.1)
     steps = int(result.epochs or 0) * 150
-    expected = theirs(
-        lambda o: timm_scheduler.create_scheduler_v2(o, name, 20, **keys)[0],
-        [0.1],
-        steps,
-        lambda s, t: s.step_update(t),
-    )
-    agree_in_a_long_run(ours(result.config, [0.1], steps), expected)
+    made: list[Any] = []
+
+    def build(optimizer: Any) -> Any:
+        made.extend(timm_scheduler.create_scheduler_v2(optimizer, name, 20, **keys))
+        return made[0]
+
+    expected = theirs(build, [0.1], steps, lambda s, t: s.step_update(t))
+    agree(ours(result.config, [0.1], steps), expected, exactly(monkeypatch, made[0]))
