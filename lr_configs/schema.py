@@ -63,7 +63,7 @@ def json_schema(form: str = "node", *, name: str | None = None, keys: Sequence[s
 
 def written(schema: Schema) -> str:
     """A schema as a file has it."""
-    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(schema, indent=1) + "\n"
 
 
 def usable() -> tuple[dict[str, type[SchedulerConfig]], list[SchedulerConfigError]]:
@@ -127,20 +127,25 @@ def _whole(*patterns: str) -> str:
     return f"^(?:{'|'.join(patterns)})$"
 
 
+def _keys(config: type[SchedulerConfig], keys: Iterable[str]) -> Schema:
+    meant = meanings(config)
+    return {key: {**_key(config, key), "description": meant.get(key, "")} for key in keys}
+
+
 def _key(config: type[SchedulerConfig], key: str) -> Schema:
     field = config.__dataclass_fields__[key]
     kind: Any = field.metadata["check"]
     value = opened(kind.schema(), kind.words) if isinstance(kind, Kind) else {}
     make: Any = field.default_factory
     default = make() if callable(make) else copy_plain(field.default)
-    return {**value, "description": meanings(config).get(key, ""), "default": default}
+    return {**value, "default": default}
 
 
 def _schedule(config: type[SchedulerConfig]) -> Schema:
     """The keys of one schedule."""
     own = own_keys(config)
     common = {key: _ref(f"key.{key}") for key in COMMON[2:] if key not in own}
-    return {"description": text(config), "properties": {**{key: _key(config, key) for key in own}, **common}}
+    return {"description": text(config), "properties": {**_keys(config, own), **common}}
 
 
 def _union(schedules: Schedules) -> Schema:
@@ -246,7 +251,7 @@ class _Definitions:
         self.all: Schedules = every if composed else self.chosen
         self.definitions: dict[str, Schema] = {
             "interpolation": {"type": "string", "pattern": _whole(_OPEN)},
-            **{f"key.{key}": _key(SchedulerConfig, key) for key in COMMON[2:]},
+            **{f"key.{key}": schema for key, schema in _keys(SchedulerConfig, COMMON[2:]).items()},
             **{f"schedule.{name}": _schedule(config) for name, config in self.all.items()},
             "named": {
                 "allOf": [_when(_named({name: one}), _ref(f"schedule.{name}")) for name, one in self.all.items()]

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from jsonschema import Draft202012Validator
 from omegaconf import OmegaConf
 
 from lr_configs import SchedulerConfigError, available, register, registry
+from lr_configs.commands import main
 from lr_configs.config import COMMON, SchedulerConfig, config_field
 from lr_configs.config import number as number_field
 from lr_configs.hydra_store import node
@@ -485,3 +487,61 @@ def test_what_the_package_accepts_the_schema_accepts(document: dict[str, Any]) -
     plain = json.loads(json.dumps(config.to_dict()))
     assert not complaints(validator(), plain)
     assert not complaints(validator("app", key="scheduler"), {"scheduler": document})
+
+
+# ---------------------------------------------------------------------------------------- the command
+
+
+def test_the_command_prints(capsys: Any) -> None:
+    calls: list[tuple[list[str], dict[str, Any]]] = [
+        ([], {}),
+        (["step"], {"name": "step"}),
+        (["--group"], {"form": "group"}),
+        (["--key", "scheduler", "--key", "a.*.b"], {"form": "app", "keys": ["scheduler", "a.*.b"]}),
+        (["cosine", "--key", "scheduler"], {"form": "app", "keys": ["scheduler"], "name": "cosine"}),
+    ]
+    for words, arguments in calls:
+        assert main(["schema", *words]) == 0
+        out, error = capsys.readouterr()
+        assert json.loads(out) == json.loads(written(json_schema(**arguments)))
+        assert out.isascii()
+        assert error == ""
+
+
+def test_the_command_writes_a_file_once(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "schedule.json"
+    assert main(["schema", "step", "-o", str(path)]) == 0
+    first = path.read_text()
+    assert json.loads(first)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert main(["schema", "cosine", "-o", str(path)]) == 2
+    assert "is kept" in capsys.readouterr().err
+    assert path.read_text() == first
+    assert main(["schema", "cosine", "-o", str(path), "--force"]) == 0
+    assert "schedule.cosine" in json.loads(path.read_text())["$defs"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["cosin"], "did you mean 'cosine'"),
+        (["--key", ""], "dotted keys"),
+        (["--group", "--key", "a"], "not allowed with"),
+        (["-o", "/nowhere/at/all.json"], "there is no folder"),
+    ],
+)
+def test_the_command_refuses(words: list[str], message: str, capsys: Any) -> None:
+    assert main(["schema", *words]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith("lr-configs schema: ")
+    assert message in error
+
+
+def test_a_package_that_cannot_be_imported_is_named_and_the_rest_is_there(monkeypatch: Any, capsys: Any) -> None:
+    broken = EntryPoint("broken_one", "no_such_module:schedule", registry.GROUP)
+    monkeypatch.setattr(registry, "_offered", {"broken_one": broken})
+    assert main(["schema"]) == 0
+    out, error = capsys.readouterr()
+    assert "schedule.step" in json.loads(out)["$defs"]
+    assert "schedule.broken_one" not in json.loads(out)["$defs"]
+    assert error.startswith("left out: name='broken_one': the package no_such_module:schedule has this schedule")

@@ -30,6 +30,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "convert": Command("lr_configs.commands.convert", "print another library's schedule as YAML"),
+    "schema": Command("lr_configs.commands.schema", "make the JSON Schema of schedules, for editors and validators"),
 }
 
 
