@@ -8,11 +8,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 HYDRA14 := .venv-hydra14
 # The same packages, and the libraries whose schedules are compared with ours.
 PARITY := .venv-parity
+# The same packages, and Ray.
+RAY := .venv-ray
 
 # What editors check YAML with; some tests talk to it.
 YAML_SERVER := yaml-language-server@2.0.0
 
-.PHONY: demo test test-hydra14 test-parity fuzz upstream mutants lint format bench docs clean
+.PHONY: demo test test-hydra14 test-parity servers test-servers fuzz upstream mutants lint format bench docs clean
 
 demo: $(VENV)/.examples
 	$(BIN)/python examples/train.py scheduler=cosine_warm_restarts
@@ -28,6 +30,17 @@ test-hydra14: $(HYDRA14)/.dev
 # Whole runs beside transformers' and timm's schedulers. They lie in an environment behind the first one, as Hydra's.
 test-parity: $(PARITY)/.dev
 	$(PARITY)/bin/python -m pytest -p no:cacheprovider tests/parity
+
+# What the tests on real servers and in a browser need, from Debian's packages; as root.
+servers:
+	bash tests/servers/slurm.sh install
+	command -v chromium >/dev/null || { apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+
+# Sweeps on real clusters. What is missing is a failure here, and a skipped test in `make test`.
+test-servers: $(VENV)/.dev $(RAY)/.dev
+	LR_CONFIGS_SERVERS=1 $(BIN)/python -m pytest -n 0 -p no:cacheprovider tests/servers --ignore tests/servers/test_ray.py
+	LR_CONFIGS_SERVERS=1 $(RAY)/bin/python -m pytest -n 0 -p no:cacheprovider tests/servers/test_ray.py
 
 # Torch's and Lightning's own tests, with our classes in torch's place, from checkouts that lie side by side.
 upstream: $(VENV)/.dev
@@ -91,5 +104,13 @@ $(PARITY)/.dev: pyproject.toml constraints.txt $(VENV)/.dev
 	$(BIN)/python -m pip --python $(PARITY) install --quiet --no-deps --constraint constraints.txt timm
 	touch $@
 
+# Hydra's launcher for Ray wants a cloudpickle of its own.
+$(RAY)/.dev: constraints-ray.txt $(VENV)/.dev
+	$(BIN)/python -m venv --clear --without-pip $(RAY)
+	$(BIN)/python -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" \
+		> $$(echo $(RAY)/lib/python*/site-packages)/first_environment.pth
+	$(BIN)/python -m pip --python $(RAY)/bin/python install --quiet --requirement constraints-ray.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(HYDRA14) $(PARITY) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(HYDRA14) $(PARITY) $(RAY) .pytest_cache .mypy_cache .ruff_cache .hypothesis

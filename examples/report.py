@@ -15,6 +15,14 @@ class Record(pl.Callback):
     def __init__(self, metric: str) -> None:
         self.metric, self.rates, self.scores = metric, [], []
 
+    def state_dict(self) -> dict[str, Any]:
+        """A job that is killed and started again goes on with its record, too."""
+        return {"rates": list(self.rates), "scores": list(self.scores)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """What was recorded up to the checkpoint."""
+        self.rates, self.scores = list(state["rates"]), list(state["scores"])
+
     def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
         """Read what the optimizer holds."""
         self.rates.append(float(trainer.optimizers[0].param_groups[0]["lr"]))

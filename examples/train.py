@@ -39,7 +39,9 @@ def train(cfg: DictConfig, folder: Path) -> float:
     logger = hydra.utils.instantiate(cfg.logger)
     trainer = hydra.utils.instantiate(cfg.trainer, callbacks=callbacks, logger=logger)
     optimizer = hydra.utils.instantiate(cfg.optimizer, _partial_=True)
-    trainer.fit(Classifier(hydra.utils.instantiate(cfg.model), optimizer), hydra.utils.instantiate(cfg.data))
+    model, data = Classifier(hydra.utils.instantiate(cfg.model), optimizer), hydra.utils.instantiate(cfg.data)
+    last = folder / "checkpoints" / "last.ckpt"  # of a job that was killed in this folder, and started again
+    trainer.fit(model, data, ckpt_path=last if last.exists() else None)
 
     score = float(trainer.callback_metrics[cfg.metric])
     name = cfg.scheduler.name

@@ -127,7 +127,7 @@ def test_a_job_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
 
 def test_a_launcher_that_starts_processes(tmp_path: Path) -> None:
     """They begin in no folder of ours, and a job that fails there says why here."""
-    launcher = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "scheduler=step"]
+    launcher = ["-m", "launcher=joblib", "hydra.launcher.n_jobs=2", "scheduler=step"]
     done = train(tmp_path, *launcher, "scheduler.step_size=0,1,2", *SMALL, check=False)
     assert done.returncode == 1
     assert "scheduler: step_size=0: a length is positive" in done.stderr
@@ -135,6 +135,33 @@ def test_a_launcher_that_starts_processes(tmp_path: Path) -> None:
     first, second = (result["rates"] for result in results(tmp_path))
     np.testing.assert_allclose(first, [0.1] * 3 + [0.01] * 3)
     np.testing.assert_allclose(second, [0.1] * 6)
+
+
+def test_a_launcher_that_pickles_the_job(tmp_path: Path) -> None:
+    """The app's own modules are found, though the job's process was not started in their folder."""
+    train(
+        tmp_path,
+        "-m",
+        "hydra/launcher=submitit_local",
+        "hydra.launcher.timeout_min=5",
+        "scheduler=step",
+        *SMALL,
+        "scheduler.step_size=1",
+    )
+    (result,) = results(tmp_path)
+    np.testing.assert_allclose(result["rates"], [0.1] * 3 + [0.01] * 3)
+
+
+def test_a_job_on_a_cluster_has_one_gpu() -> None:
+    """Hydra's launcher for Ray lies in another environment, so its file is read as it is."""
+    import hydra
+
+    with hydra.initialize_config_dir(str(ROOT / "conf"), **VERSION_BASE):
+        cfg = hydra.compose("config", ["launcher=slurm"], return_hydra_config=True)
+    assert (cfg.hydra.launcher.gpus_per_node, cfg.trainer.accelerator) == (1, "auto")
+    ray = yaml.safe_load((ROOT / "conf/launcher/ray.yaml").read_text())
+    assert (ray["gpus_per_job"], ray["trainer"]["accelerator"]) == (1, "auto")
+    assert ray["hydra"]["launcher"]["ray"]["remote"]["num_gpus"] == "${gpus_per_job}"
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("--cfg", "job"), ("--cfg", "job", "experiment=notes/step")])
