@@ -290,7 +290,7 @@ class Flag(Kind):
 
     def __call__(self, value: Any, key: str) -> Any:
         """The flag, or the word."""
-        if not isinstance(value, bool) and value not in self.others:
+        if not isinstance(value, bool) and not (isinstance(value, str) and value in self.others):
             raise SchedulerConfigError(key, value, f"this is {self.words}", f"Write {self.words}")
         return value
 

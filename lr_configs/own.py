@@ -238,7 +238,7 @@ class SteppedConfig(SchedulerConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key, default in (("warmup", 0), ("param", "lr")):
+        for key, default in (("warmup", 0), ("warmup_overlap", False), ("cooldown", 0), ("param", "lr")):
             if getattr(self, key) != default:
                 raise SchedulerConfigError(
                     key,

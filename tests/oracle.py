@@ -1,137 +1,46 @@
 """What the rate of every update should be, said a second time: slow, plain, and without a line of the package.
 
-Three parts: how long a run is (`Run`), what a schedule is in that run (`resolve`, `rate`), and where on its curve a
-schedule stands at each update, also after a resume (`Track`). Numbers are exact fractions up to the last formula.
+Three parts: how long a run is (`oracle_run.Run`), what a schedule is in that run (`resolve`; `rate` is in `oracle_curves`),
+and where on its curve a schedule stands at each update, also after a resume (`Track`). Numbers are exact fractions up to the
+last formula.
 """
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 import math
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from oracle_curves import FORMULAS, momentum, own, rate
+import oracle_families
+from oracle_curves import FORMULAS, OWN, floor_of, momentum, own, rate
+from oracle_run import Run, Span
 
-__all__ = ["FORMULAS", "momentum", "own", "rate"]  # with everything below
+__all__ = ["FORMULAS", "OWN", "Run", "Span", "momentum", "own", "rate"]  # with everything below
 
 
 class Refused(Exception):
     """The package has to refuse this with a SchedulerConfigError."""
 
 
-# ------------------------------------------------------------------------------------------------ the run
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run as a trainer is told it: batches per epoch, batches per update (per epoch: {first epoch: batches}), limits."""
-
-    batches: int = 5
-    accumulate: Any = 1
-    epochs: int | None = 3
-    max_steps: int | None = None
-    before: tuple[int, ...] = ()  # updates of the epochs that an earlier run has made, where they differ
-
-    def after(self, old: Run, done: int) -> Run:
-        """This run, going on from the checkpoint that `old` wrote after `done` updates."""
-        made = tuple(old.updates_in(epoch) for epoch in range(old.epoch_of(done)))
-        same = all(self.updates_in(epoch) == updates for epoch, updates in enumerate(made))
-        return self if same else dataclasses.replace(self, before=made)
-
-    def updates_in(self, epoch: int) -> int:
-        """Optimizer updates that a whole epoch has; the rest of an accumulation is an update too."""
-        if epoch < len(self.before):
-            return self.before[epoch]
-        accumulate = self.accumulate
-        if isinstance(accumulate, dict):
-            epoch = epoch if self.epochs is None else min(epoch, self.epochs - 1)  # behind the run the last one repeats
-            known = [first for first in accumulate if first <= epoch]
-            accumulate = accumulate[max(known)] if known else 1
-        return -(-self.batches // accumulate)
-
-    def updates_at(self, epochs: Fraction) -> Fraction:
-        """Updates made when so many epochs have passed."""
-        done, epoch = Fraction(0), 0
-        while epochs >= 1:
-            done, epochs, epoch = done + self.updates_in(epoch), epochs - 1, epoch + 1
-        return done + epochs * self.updates_in(epoch)
-
-    def epochs_at(self, updates: Fraction) -> Fraction:
-        """Epochs that have passed after so many updates."""
-        epoch = 0
-        while updates >= self.updates_in(epoch):
-            updates, epoch = updates - self.updates_in(epoch), epoch + 1
-        return epoch + Fraction(updates) / self.updates_in(epoch)
-
-    @property
-    def updates(self) -> int:
-        """Updates of the whole run."""
-        limits = [] if self.epochs is None else [int(self.updates_at(Fraction(self.epochs)))]
-        return min([*limits, *([] if self.max_steps is None else [self.max_steps])])
-
-    def epoch_of(self, update: int) -> int:
-        """The epoch that makes the update (both from 0)."""
-        return int(self.epochs_at(Fraction(update)))
-
-    def trace(self, start: int = 0) -> list[int]:
-        """The epoch of every update from `start` on."""
-        return [self.epoch_of(update) for update in range(start, self.updates)]
-
-
-@dataclass(frozen=True)
-class Span:
-    """What is left of a run after `done` updates: the whole of it at first, less for a restart."""
-
-    run: Run
-    done: int = 0
-
-    @property
-    def updates(self) -> int:
-        return self.run.updates - self.done
-
-    @property
-    def first_epoch(self) -> int:
-        return self.run.epoch_of(self.done)
-
-    @property
-    def epochs(self) -> Fraction:
-        """Epochs; the one in progress counts whole."""
-        return self.run.epochs_at(Fraction(self.run.updates)) - self.first_epoch
-
-    def updates_at(self, epochs: Fraction) -> Fraction:
-        """Updates from the beginning of the span: a first epoch of which a part is over has only the rest of it."""
-        first = self.run.updates_at(Fraction(self.first_epoch + 1)) - self.done
-        if epochs < 1:
-            return epochs * first
-        return (
-            first + self.run.updates_at(epochs + self.first_epoch) - self.run.updates_at(Fraction(self.first_epoch + 1))
-        )
-
-    def epochs_at(self, updates: Fraction) -> Fraction:
-        first = self.run.updates_at(Fraction(self.first_epoch + 1)) - self.done
-        if updates < first:
-            return Fraction(updates) / first
-        return self.run.epochs_at(self.done + updates) - self.first_epoch
-
-
 # ------------------------------------------------------------------------------------------------ lengths
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "none": {},
-    "lambda": {"lr_lambda": "0.95 ** epoch"},
-    "multiplicative": {"lr_lambda": "0.95"},
-    "step": {"step_size": "40%", "gamma": 0.1},
-    "multi_step": {"milestones": ["60%", "80%"], "gamma": 0.1},
+    "lambda": {"lr_lambda": "0.95 ** epoch", "eta_min": 0.0},
+    "multiplicative": {"lr_lambda": "0.95", "eta_min": 0.0},
+    "step": {"step_size": "40%", "gamma": 0.1, "eta_min": 0.0},
+    "multi_step": {"milestones": ["60%", "80%"], "gamma": 0.1, "eta_min": 0.0},
     "constant": {"factor": 1 / 3, "total_iters": 5},
-    "linear": {"start_factor": 1 / 3, "end_factor": 1.0, "total_iters": 5},
-    "exponential": {"gamma": 0.95},
-    "polynomial": {"total_iters": 5, "power": 1.0},
-    "cosine": {"T_max": "100%", "eta_min": 0.0},
-    "cosine_warm_restarts": {"T_0": "10%", "T_mult": 1, "eta_min": 0.0},
+    "linear": {"start_factor": 1 / 3, "end_factor": 1.0, "total_iters": 5, "eta_min": 0.0},
+    "exponential": {"gamma": 0.95, "decay_period": None, "staircase": False, "eta_min": 0.0},
+    "polynomial": {"total_iters": 5, "power": 1.0, "eta_min": 0.0},
+    "cosine": {"T_max": "100%", "eta_min": 0.0, "power": 1.0, "cycles": 0.5, "k": 1.0},
+    "cosine_warm_restarts": {"T_0": "10%", "T_mult": 1, "eta_min": 0.0, "restart_decay": 1.0, "cycles": None},
     "cyclic": {
         "base_lr": None,
         "max_lr": None,
@@ -167,6 +76,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "sequential": {"stages": None},
     "chained": {"stages": None},
+    **oracle_families.DEFAULTS,
 }
 COMMON = {
     "interval": "auto",
@@ -175,9 +85,15 @@ COMMON = {
     "warmup": 0,
     "warmup_start_factor": 0.01,
     "warmup_shape": "linear",
+    "warmup_overlap": False,
+    "cooldown": 0,
+    "cooldown_shape": "linear",
 }
-LENGTHS = ("step_size", "milestones", "total_iters", "T_max", "T_0", "step_size_up", "step_size_down", "total_steps")
-BY_STEP = ("cyclic", "one_cycle")
+LENGTHS = [
+    "step_size", "milestones", "total_iters", "T_max", "T_0", "step_size_up", "step_size_down", "total_steps", "decay_period",
+    "timescale", "decay", "warmup_steps", "upper_bound",
+]  # fmt: skip
+BY_STEP = ["cyclic", "one_cycle", *oracle_families.DEFAULTS]
 
 
 def filled(node: dict[str, Any]) -> dict[str, Any]:
@@ -203,9 +119,16 @@ def written(node: dict[str, Any]) -> list[tuple[Fraction, str, bool]]:
     for key in (*LENGTHS, "length"):
         value = node.get(key)
         found += [(*parse(v), False) for v in (value if isinstance(value, list) else [value]) if v is not None]
+    found += [(*parse(at), False) for at, _ in node.get("points", ()) if at]
+    found += [(*parse(node["cooldown"]), False)] if has_tail(node) else []
     for stage in stages_of(node):
         found += written(stage)
     return found
+
+
+def has_tail(node: dict[str, Any]) -> bool:
+    """Whether there is a cooldown; that of a plateau counts values of its metric."""
+    return bool(filled(node)["cooldown"]) and node["name"] != "reduce_on_plateau"
 
 
 def by_step(node: dict[str, Any]) -> bool:
@@ -238,14 +161,18 @@ class Plan:
     end: Fraction  # the run in scheduler steps, exactly
     hold: int | None = None
     stages: list[tuple[int, Plan]] = field(default_factory=list)
+    cooldown: tuple[int, int] | None = None  # first step, and how many
 
     def function(self) -> Any:
         """What two schedules have in common that give the same rate at every step."""
-        node = {k: v for k, v in self.node.items() if k not in ("stages", "interval", "length", "warmup", "verbose")}
+        unlike = ("stages", "interval", "length", "warmup", "verbose", *(["cooldown"] if has_tail(self.node) else []))
+        node = {k: v for k, v in self.node.items() if k not in unlike}
         if not self.warmup:
-            node = {k: v for k, v in node.items() if not k.startswith("warmup")}
+            node = {k: v for k, v in node.items() if k not in ("warmup_start_factor", "warmup_shape", "warmup_overlap")}
+        if self.cooldown is None:
+            node.pop("cooldown_shape")
         stages = [(start, plan.function()) for start, plan in self.stages]
-        return node, self.warmup, self.interval, self.frequency, self.hold, stages
+        return node, self.warmup, self.interval, self.frequency, self.hold, self.cooldown, stages
 
 
 class Resolver:
@@ -298,25 +225,47 @@ class Resolver:
             warmup = self.steps(node["warmup"], start, whole)
             if warmup >= whole and not (whole == 1 and parse(node["warmup"])[1] == "%"):
                 raise Refused("the warmup leaves nothing")
-        start, rest = start + warmup, max(whole - warmup, 1)
-        if "T" in str(node.get("lr_lambda")):
+        tail = self.tail(node, start, whole, warmup)
+        begin = 0 if node["warmup_overlap"] else warmup
+        start, rest = start + begin, max(whole - begin, 1)
+        if re.search(r"\b[Tp]\b", str(node.get("lr_lambda"))):
             node["T"] = rest
         for key in LENGTHS:
             value = node.get(key)
             if isinstance(value, list):
-                node[key] = [self.steps(v, start, rest) for v in value]
-                shares = all(parse(v)[1] == "%" for v in value)
-                if any(b < a or (b == a and not shares) for a, b in zip(node[key], node[key][1:], strict=False)):
-                    raise Refused(f"milestones {value} do not rise here")
+                node[key] = self.rising(value, start, rest)
             elif value is not None:
                 node[key] = self.steps(value, start, rest)
+        if "points" in node:
+            later = [at for at, _ in node["points"] if at]
+            steps = [0] * (len(node["points"]) - len(later)) + self.rising(later, start, rest)
+            node["points"] = [[at, factor] for at, (_, factor) in zip(steps, node["points"], strict=True)]
+        check(node)
         hold = None if hold is None else rest
-        made = Plan(node, warmup, self.interval, self.frequency, whole, self.end, hold)
+        made = Plan(node, warmup, self.interval, self.frequency, whole, self.end, hold, cooldown=tail)
         if node["name"] == "chained":
             made.stages = [(0, self.plan(stage, start, rest)) for stage in stages_of(node)]
         elif node["name"] == "sequential":
             made.stages = self.sequence(stages_of(node), start, rest)
         return made
+
+    def rising(self, lengths: list[Any], start: int, whole: int) -> list[int]:
+        """Positions, of which those that are shares may fall together."""
+        steps = [self.steps(one, start, whole) for one in lengths]
+        shares = all(parse(one)[1] == "%" for one in lengths)
+        if any(b < a or (b == a and not shares) for a, b in itertools.pairwise(steps)):
+            raise Refused(f"{lengths} do not rise here")
+        return steps
+
+    def tail(self, node: dict[str, Any], start: int, whole: int, warmup: int) -> tuple[int, int] | None:
+        """A cooldown ends where the schedule does, and is counted back from there."""
+        if not has_tail(node):
+            return None
+        exact, share = self.exact(node["cooldown"], start + whole, whole, -1)
+        steps = self.rounded(exact, share, "the cooldown")
+        if steps > whole - warmup and not (share and whole == 1):
+            raise Refused("the cooldown is longer than what is behind the warmup")
+        return max(whole - steps, 0), steps
 
     def sequence(self, stages: list[dict[str, Any]], start: int, whole: int) -> list[tuple[int, Plan]]:
         """Ends are rounded as positions; one stage may take what the others leave."""
@@ -345,8 +294,9 @@ class Resolver:
         found: list[tuple[int, Plan]] = []
         begin = 0
         for i, (stage, end) in enumerate(zip(stages, ends, strict=True)):
-            later = len(stages) - i - 1
-            last = later == 0
+            if end == begin:
+                raise Refused(f"stage {i} has no step")
+            last = i == len(stages) - 1
             hold = end - begin if last and stage.get("length") is not None else None
             if stage["name"] == "reduce_on_plateau":
                 hold = None
@@ -376,10 +326,39 @@ class Resolver:
         return [max(end, i + 1) for i, end in enumerate(ends)]
 
 
+def check(node: dict[str, Any]) -> None:
+    """What no schedule can do."""
+    if node["name"] == "warmup_stable_decay" and node["decay"] > node["total_steps"]:
+        raise Refused("the decay is longer than the whole")
+    if node["name"].endswith("hyperbolic") and node["upper_bound"] < node["total_steps"]:
+        raise Refused("the longest run is shorter than this one")
+
+
 def resolve(node: dict[str, Any], run: Run, done: int = 0) -> Plan:
     """The plan of a schedule for a run, or for what is left of it after `done` updates."""
     resolver = Resolver(node, Span(run, done))
     return resolver.plan(node, 0, resolver.total)
+
+
+def check_floors(plan: Plan, bases: tuple[float, ...]) -> None:
+    """A floor lies below the peak, which is not always the base."""
+    for _, stage in plan.stages:
+        check_floors(stage, bases)
+    node, peak = plan.node, 1.0
+    if node["name"] == "noam":
+        peak = 1 / math.sqrt(node["d_model"] * node["warmup_steps"])
+    elif node["name"] == "linear":
+        peak = max(node["start_factor"], node["end_factor"])
+    for group, base in enumerate(bases):
+        if floor_of(node, group, base) > base * peak:
+            raise Refused("the floor is above the peak")
+
+
+def fitted(node: dict[str, Any], run: Run, bases: tuple[float, ...], done: int = 0) -> Plan:
+    """The plan for an optimizer with these rates."""
+    plan = resolve(node, run, done)
+    check_floors(plan, bases)
+    return plan
 
 
 # ------------------------------------------------------------------------------------------------ metrics
@@ -493,12 +472,12 @@ class Track:
 
 
 def asked(node: dict[str, Any], run: Run, bases: tuple[float, ...]) -> Any:
-    return resolve(node, run).function(), bases, run.updates, run.epochs_at(Fraction(run.updates))
+    return fitted(node, run, bases).function(), bases, run.updates, run.epochs_at(Fraction(run.updates))
 
 
 def begin(node: dict[str, Any], run: Run, bases: tuple[float, ...], edits: Edits | None = None) -> Track:
     """A run from its beginning."""
-    return Track(resolve(node, run), bases, run, asked(node, run, bases), edits=edits or {})
+    return Track(fitted(node, run, bases), bases, run, asked(node, run, bases), edits=edits or {})
 
 
 def resume(
@@ -530,7 +509,13 @@ def resume(
         return new
     if policy == "restart":
         return Track(
-            resolve(node, true_run, done), bases, true_run, wanted, origin=done, edits=later, doubtful=open_question
+            fitted(node, true_run, bases, done),
+            bases,
+            true_run,
+            wanted,
+            origin=done,
+            edits=later,
+            doubtful=open_question,
         )
     if policy == "strict":
         plain = old.warped is None
@@ -556,5 +541,5 @@ def foreign(node: dict[str, Any], run: Run, bases: tuple[float, ...], policy: st
     if policy == "strict":
         raise Refused("nothing is known of the schedule before")
     if policy == "restart":
-        return Track(resolve(node, run, done), bases, run, asked(node, run, bases), origin=done)
+        return Track(fitted(node, run, bases, done), bases, run, asked(node, run, bases), origin=done)
     return begin(node, run, bases)

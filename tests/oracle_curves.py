@@ -6,6 +6,9 @@ import math
 from fractions import Fraction
 from typing import Any
 
+import oracle_families as families
+from mpmath import workdps
+
 #: formulas as text, and what they mean
 FORMULAS: dict[str, Any] = {
     "0.95 ** epoch": lambda t, T: 0.95**t,
@@ -14,7 +17,23 @@ FORMULAS: dict[str, Any] = {
     "1 - 1 / (2 + t)": lambda t, T: 1 - 1 / (2 + t),
     "max(1 - t / T, 0)": lambda t, T: max(1 - t / T, 0.0),
     "max(1 - t / 40, 0.1)": lambda t, T: max(1 - t / 40, 0.1),
+    "0.5 * (1 + cos(pi * p))": lambda t, T: (1 + math.cos(math.pi * min(t / T, 1))) / 2,
+    "1 - 0.9 * p ** 2": lambda t, T: 1 - 0.9 * min(t / T, 1) ** 2,
+    "0.98 - 0.1 * p": lambda t, T: 0.98 - 0.1 * min(t / T, 1),
 }
+#: formulas in which the group's own rate stands
+OF_BASE: dict[str, Any] = {
+    "max(0.9 ** t, 0.005 / base)": lambda t, T, base: max(0.9**t, 0.005 / base),
+    "1 - base": lambda t, T, base: 1 - base,
+    "exp(-base * p)": lambda t, T, base: math.exp(-base * min(t / T, 1)),
+}
+#: schedules that a test has registered: the factor at step `t` of resolved keys
+OWN: dict[str, Any] = {}
+
+
+def formula(text: str, base: float) -> Any:
+    """A formula as a function of step and length."""
+    return (lambda t, T: OF_BASE[text](t, T, base)) if text in OF_BASE else FORMULAS[text]
 
 
 def group_value(value: Any, group: int, base: float, missing: Any) -> Any:
@@ -39,12 +58,35 @@ def shape(name: str, s: float, x: float) -> float:
 
 def rate(plan: Any, t: Fraction, base: float, group: int = 0) -> float:
     """The rate at step `t`, which may lie between two."""
+    if plan.cooldown is not None:
+        start, steps = plan.cooldown
+        if t >= start:
+            with workdps(40):
+                x = families.real(min((Fraction(t) - start) / steps, Fraction(1)))
+                return float(
+                    in_front(plan, Fraction(start), base, group) * families.fallen(plan.node["cooldown_shape"], x)
+                )
+    return in_front(plan, Fraction(t), base, group)
+
+
+def in_front(plan: Any, t: Fraction, base: float, group: int) -> float:
+    """The rate without its cooldown."""
     node = plan.node
     if t < plan.warmup:
         first = own(plan, Fraction(0), base, group)
-        return first * shape(node["warmup_shape"], node["warmup_start_factor"], float(Fraction(t) / plan.warmup))
-    t = Fraction(t) - plan.warmup
-    return own(plan, t if plan.hold is None else min(t, Fraction(plan.hold)), base, group)
+        s = node["warmup_start_factor"]
+        now = shape(node["warmup_shape"], s, float(t / plan.warmup))
+        if node["warmup_overlap"] != "continuous":
+            return first * now
+        gone = (now - s) / (1 - s)  # of the way from the start to where the schedule will be
+        return first * s * (1 - gone) + own(plan, held(plan, Fraction(plan.warmup)), base, group) * gone
+    return own(plan, held(plan, t), base, group)
+
+
+def held(plan: Any, t: Fraction) -> Fraction:
+    """The schedule's own step behind its warmup."""
+    t = t if plan.node["warmup_overlap"] else t - plan.warmup
+    return t if plan.hold is None else min(t, Fraction(plan.hold))
 
 
 def own(plan: Any, t: Fraction, base: float, group: int) -> float:
@@ -57,18 +99,30 @@ def own(plan: Any, t: Fraction, base: float, group: int) -> float:
         for _, stage in plan.stages:
             product *= rate(stage, t, base, group) / base
         return product
+    if name in OWN:
+        return base * float(OWN[name](plan.node, t))
+    if name in families.RATES:
+        return families.beyond(plan.node, t, base, floor_of(plan.node, group, base))
     if name in ("cosine", "cosine_warm_restarts", "cyclic", "one_cycle"):
         return bounded(plan, t, base, group)
-    return base * factor(plan, t)
+    share, low = factor(plan, t, base), floor_of(plan.node, group, base)
+    return low + (base - low) * share if name == "polynomial" else max(base * share, low)
 
 
-def factor(plan: Any, t: Fraction) -> float:
+def floor_of(node: dict[str, Any], group: int, base: float) -> float:
+    """The floor of one group; one that a mapping does not name has the default."""
+    default = families.DEFAULTS.get(node["name"], {}).get("eta_min", 0.0)
+    value = group_value(node.get("eta_min", 0.0), group, base, group_value(default, group, base, 0.0))
+    return float(value)
+
+
+def factor(plan: Any, t: Fraction, base: float = 1.0) -> float:
     """The schedules that multiply the base rate."""
     p, name, x = plan.node, plan.node["name"], float(t)
     if name in ("none", "reduce_on_plateau"):
         return 1.0
     if name in ("lambda", "multiplicative"):
-        function = FORMULAS[p["lr_lambda"]]
+        function = formula(p["lr_lambda"], base)
         length = p.get("T")
         if name == "lambda":
             return float(function(x, length))
@@ -80,7 +134,7 @@ def factor(plan: Any, t: Fraction) -> float:
     if name == "multi_step":
         return float(p["gamma"] ** sum(m <= t for m in p["milestones"]))
     if name == "exponential":
-        return float(p["gamma"] ** x)
+        return families.exponential(p, t)
     n = p["total_iters"]
     if name == "constant":
         return float(p["factor"]) if t < n else 1.0
@@ -95,15 +149,7 @@ def bounded(plan: Any, t: Fraction, base: float, group: int) -> float:
     """The schedules between two bounds."""
     p, name = plan.node, plan.node["name"]
     if name in ("cosine", "cosine_warm_restarts"):
-        low = group_value(p["eta_min"], group, base, 0.0)
-        if name == "cosine":
-            x = t / p["T_max"]
-        else:
-            length = p["T_0"]
-            while t >= length:
-                t, length = t - length, length * p["T_mult"]
-            x = t / length
-        return float(low + (base - low) * (1 + math.cos(math.pi * float(x % 2))) / 2)
+        return getattr(families, name)(p, t, base, floor_of(p, group, base))  # type: ignore[no-any-return]
     high = group_value(p["max_lr"], group, base, base)
     if name == "cyclic":
         low = group_value(p["base_lr"], group, base, high / 10)
@@ -150,7 +196,8 @@ def momentum(plan: Any, t: Fraction) -> float | None:
     p = plan.node
     if not p.get("cycle_momentum"):
         return None
-    t = max(Fraction(t) - plan.warmup, Fraction(0))
+    t = Fraction(t) if plan.cooldown is None else min(Fraction(t), Fraction(plan.cooldown[0]))
+    t = held(plan, t) if t >= plan.warmup else Fraction(0)
     low, high = p["base_momentum"], p["max_momentum"]
     if p["name"] == "cyclic":
         return float(high - (high - low) * cyclic_height(p, t))

@@ -20,8 +20,9 @@ import numpy as np
 import oracle
 import pytest
 import torch
+from drawn import Case
 from oracle import Run
-from test_runs import Case, run_it
+from test_runs import run_it
 
 import lr_configs
 from lr_configs import Horizon, SchedulerConfigError

@@ -322,6 +322,28 @@ def test_a_group_that_joins_later_goes_on_from_its_rate(name: str) -> None:
     assert math.isfinite(rates(opt)[2])
 
 
+def test_a_product_of_factors_that_differ_between_groups() -> None:
+    """Two floors that are no share of the rate give each group a factor of its own."""
+    stages = {"a": {"name": "exp_hyperbolic", "eta_min": 0.001}, "b": {"name": "range_test", "eta_min": 0.002}}
+    node = {"name": "chained", "stages": {**stages, "c": {"name": "rex", "eta_min": "10%"}}}
+    bases, horizon = [0.1, 0.05], Horizon(steps=100)
+    tree = bind(resolve(node, horizon), bases)
+    array = tree.array(np.arange(100.0))
+    opt = optimizer(2)
+    made = build(node, opt, horizon)
+    for t in range(100):
+        z = 1 - t / 100
+        left = mpf(0.1) + mpf(0.9) * z / (mpf(0.5) + z / 2)
+        due = [
+            float(base * left * (mpf(0.001) / base) ** (1 - hyperbola(t, 100, 100)) * (mpf(0.002) / base) ** z)
+            for base in map(mpf, bases)
+        ]
+        assert rates(opt) == pytest.approx(due, rel=1e-13)
+        assert array[:, t].tolist() == pytest.approx(due, rel=1e-13)
+        opt.step()
+        made.step()
+
+
 def test_shares_of_points_and_epochs() -> None:
     node = {"name": "piecewise", "points": [[0, 0.0], ["1ep", 1.0], ["100%", 0.5]]}
     assert resolve(node, Horizon(epochs=4, steps_per_epoch=10)).params["points"] == [[0, 0.0], [10, 1.0], [40, 0.5]]

@@ -209,10 +209,28 @@ def test_a_class_goes_on_from_a_checkpoint(tmp_path: Any) -> None:
         assert rest == whole.rates[step:]
 
 
+def test_a_class_on_a_stretched_clock_goes_on_from_a_checkpoint(tmp_path: Any) -> None:
+    save = ModelCheckpoint(tmp_path, every_n_train_steps=1, save_top_k=-1, filename="{step}")
+    node = {"name": "halving_class", "interval": "step"}
+    fit(LRSchedulerCallback(node), Tiny(), save, batches=10, max_epochs=2)
+    save = ModelCheckpoint(tmp_path, every_n_train_steps=1, save_top_k=-1, filename="more-{step}")
+    callback = LRSchedulerCallback(node, resume="stretch")
+    longer = fit(callback, Tiny(), save, ckpt=str(tmp_path / "step=4.ckpt"), batches=10, max_epochs=4).rates
+    # 16 steps over 36 updates
+    assert longer == pytest.approx([0.1 * 0.5 ** ((4 + t * 16 / 36) // 4) for t in range(36)])
+    for step in (6, 21):
+        ckpt = str(tmp_path / f"more-step={step}.ckpt")
+        for policy in ("strict", "keep", "stretch"):
+            callback = LRSchedulerCallback(node, resume=policy)
+            assert fit(callback, Tiny(), ckpt=ckpt, batches=10, max_epochs=4).rates == longer[step - 4 :]
+
+
 def test_a_class_has_no_curve() -> None:
     for ask in (
         lambda: curve("halving_class", 0.1, H),
         lambda: build({"name": "halving_class", "warmup": 3}, optimizer(), H),
+        lambda: build({"name": "halving_class", "warmup_overlap": True}, optimizer(), H),
+        lambda: build({"name": "halving_class", "cooldown": "10%"}, optimizer(), H),
         lambda: build({"name": "sequential", "stages": [{"name": "halving_class"}]}, optimizer(), H),
     ):
         with pytest.raises(SchedulerConfigError, match=r"(no|a) curve"):

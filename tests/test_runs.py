@@ -12,172 +12,19 @@ import random
 import tempfile
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import oracle
 import pytest
 import pytorch_lightning as pl
+from drawn import ALONE, POLICIES, Case, a_run, change, registered, schedule
 from lightning_helpers import Tiny, loader, trainer
 from oracle import Refused, Run
 
 import lr_configs
 from lr_configs import LRSchedulerCallback, SchedulerConfigError
-
-POLICIES = ("strict", "keep", "stretch", "restart")
-
-# ------------------------------------------------------------------------------------------------ what is drawn
-
-
-def length(rng: random.Random, most: int = 60) -> Any:
-    """A length in any unit; shares are the most common, as in real configs."""
-    unit = rng.choice(["", "st", "ep", ".5ep", "%", "%", "%"])
-    if unit == "%":
-        return f"{rng.choice([5, 10, 25, 30, 33, 50, most])}%"
-    if unit == ".5ep":
-        return f"{rng.choice(['0.5', '1.5'])}ep"
-    return rng.randint(1, 3) if unit == "" else f"{rng.randint(1, 3 if unit == 'ep' else 9)}{unit}"
-
-
-def milestones(rng: random.Random) -> list[Any]:
-    unit = rng.choice(["", "st", "ep", "%", "%"])
-    if unit == "":
-        return sorted(rng.sample(range(1, 5), rng.randint(1, 3)))
-    scale = {"st": range(1, 15), "ep": range(1, 4), "%": range(5, 95, 5)}[unit]
-    return [f"{m}{unit}" for m in sorted(rng.sample(scale, rng.randint(1, 3)))]
-
-
-def floor(rng: random.Random, groups: int) -> Any:
-    choices: list[Any] = [0.0, 0.0, 0.001, "1%"]
-    if groups == 2:
-        choices += [[0.001, 0.0], {"1": 0.002}]
-    return rng.choice(choices)
-
-
-def own_keys(rng: random.Random, name: str, groups: int) -> dict[str, Any]:
-    """The keys of one schedule; now and then its defaults."""
-    if rng.random() < 0.12 and name not in ("lambda", "multiplicative"):
-        return {}
-    keys: dict[str, Any] = {
-        "none": {},
-        "lambda": {
-            "lr_lambda": rng.choice(["0.95 ** epoch", "1 / (1 + t)", "max(1 - t / T, 0)", "max(1 - t / 40, 0.1)"])
-        },
-        "multiplicative": {"lr_lambda": rng.choice(["0.95", "1 - 1 / (2 + t)"])},
-        "step": {"step_size": length(rng), "gamma": 0.5},
-        "multi_step": {"milestones": milestones(rng), "gamma": 0.5},
-        "constant": {"factor": 0.25, "total_iters": length(rng)},
-        "linear": {"start_factor": 0.1, "end_factor": rng.choice([1.0, 0.0, 0.5]), "total_iters": length(rng, 100)},
-        "exponential": {"gamma": rng.choice([0.9, 0.5])},
-        "polynomial": {"total_iters": length(rng, 100), "power": rng.choice([1.0, 2.0, 0.5])},
-        "cosine": {"T_max": rng.choice(["100%", length(rng, 100)]), "eta_min": floor(rng, groups)},
-        "cosine_warm_restarts": {"T_0": length(rng), "T_mult": rng.choice([1, 2, 3]), "eta_min": floor(rng, groups)},
-        "cyclic": {
-            "step_size_up": length(rng),
-            "step_size_down": rng.choice([None, length(rng)]),
-            "mode": rng.choice(["triangular", "triangular2", "exp_range"]),
-            "gamma": 0.98,
-            "max_lr": rng.choice([None, 0.3]),
-            "base_lr": rng.choice([None, 0.001]),
-        },
-        "one_cycle": {
-            "total_steps": rng.choice(["100%", "100%", length(rng)]),
-            "max_lr": rng.choice([None, 0.5]),
-            "pct_start": rng.choice([0.3, 0.25]),
-            "anneal_strategy": rng.choice(["cos", "linear"]),
-            "three_phase": rng.random() < 0.3,
-        },
-    }[name]
-    return keys
-
-
-SINGLE = [name for name in oracle.DEFAULTS if name not in ("sequential", "chained", "reduce_on_plateau")]
-
-
-def schedule(rng: random.Random, groups: int, depth: int = 0) -> dict[str, Any]:
-    name = rng.choice([*SINGLE, "cosine", "sequential", "sequential", "chained"] if depth < 2 else SINGLE)
-    node: dict[str, Any] = {"name": name}
-    if name == "sequential":
-        stages = [schedule(rng, groups, depth + 1) for _ in range(rng.randint(1, 3))]
-        unit = rng.choice(["%", "%", "st", "ep"])
-        # an epoch behind a stage of open length is counted back from the last scheduler step, which may be a shorter one
-        anywhere = len(stages) - 1 if unit == "ep" else rng.randrange(len(stages))
-        without = rng.choice([len(stages) - 1, anywhere, -1])
-        for i, stage in enumerate(stages):
-            if i != without:
-                stage["length"] = {"%": f"{rng.choice([10, 25, 30])}%", "st": f"{rng.randint(1, 5)}st", "ep": "1ep"}[
-                    unit
-                ]
-        if without == -1:
-            stages[-1].setdefault("length", "30%")
-            for stage in stages[:-1]:
-                stage.setdefault("length", "25%")
-        node["stages"] = {f"s{i}": stage for i, stage in enumerate(stages)}
-    elif name == "chained":
-        single = [s for s in (schedule(rng, groups, depth + 1) for _ in range(2))]
-        node["stages"] = {f"s{i}": stage for i, stage in enumerate(single)}
-    else:
-        node |= own_keys(rng, name, groups)
-    if rng.random() < (0.3 if depth == 0 else 0.1):
-        node["warmup"] = length(rng, 30)
-        node["warmup_shape"] = rng.choice(["linear", "cosine", "exponential", "constant"])
-        node["warmup_start_factor"] = rng.choice([0.01, 0.1, 0.5])
-    if depth == 0:
-        node["interval"] = rng.choice(["auto", "auto", "step", "epoch"])
-        node["frequency"] = rng.choice([1, 1, 1, 2, 3])
-    return node
-
-
-def a_run(rng: random.Random) -> Run:
-    run = Run(rng.randint(3, 6), rng.choice([1, 1, 1, 2, 3, {0: 1, 2: 2}, {0: 2, 1: 1}]), rng.randint(2, 4))
-    kind = rng.random()
-    if kind < 0.15:
-        return replace(run, max_steps=rng.randint(max(run.updates // 2, 1), run.updates))
-    return replace(run, epochs=None, max_steps=rng.randint(5, 14)) if kind < 0.25 else run
-
-
-@dataclass
-class Case:
-    """One run: what is asked for, how, and where it comes from."""
-
-    node: dict[str, Any]
-    run: Run
-    lr: float = 0.1
-    groups: int = 1
-    policy: str = "strict"
-    way: str = "callback"  # or "helper": lightning(...), "module": one that the module has built itself, "bare": none
-    param: str = "lr"
-    edits: oracle.Edits = field(default_factory=dict)
-    start: int = 0  # updates in the checkpoint that it goes on from
-
-    @property
-    def bases(self) -> tuple[float, ...]:
-        return tuple(self.lr / (i + 1) for i in range(self.groups)) if self.param == "lr" else (self.lr,) * self.groups
-
-
-def change(rng: random.Random, case: Case) -> Case:
-    """The same job again, or with something changed."""
-    kind = rng.choice(["same", "longer", "longer", "shorter", "schedule", "interval", "frequency", "lr", "length"])
-    node, run = dict(case.node), case.run
-    if kind == "longer" or (kind != "same" and rng.random() < 0.4):
-        extra = rng.randint(1, 4)
-        steps = None if run.max_steps is None else run.max_steps + extra * 3
-        run = replace(run, epochs=None if run.epochs is None else run.epochs + extra, max_steps=steps)
-        run = replace(run, max_steps=None) if run.epochs is not None and rng.random() < 0.5 else run
-    elif kind == "shorter":
-        run = replace(run, epochs=max(run.epochs - 1, 1) if run.epochs else None, max_steps=run.max_steps)
-    if kind == "schedule":
-        node = schedule(rng, case.groups)
-    elif kind == "interval":
-        node["interval"] = rng.choice(["auto", "step", "epoch"])
-    elif kind == "frequency":
-        node["frequency"] = rng.choice([1, 2, 3])
-    elif kind == "length":
-        node |= own_keys(rng, node["name"], case.groups) if node["name"] in SINGLE else {"warmup": length(rng, 30)}
-    lr = case.lr * 3 if kind == "lr" else case.lr
-    return replace(case, node=node, run=run, lr=lr, policy=rng.choice(POLICIES))
-
 
 # ------------------------------------------------------------------------------------------------ how it is run
 
@@ -352,6 +199,7 @@ def describe(seed: int, step: str, problem: str, case: Case) -> str:
     return f"\npython tests/fuzz.py runs {seed}   # {step}: {problem}\n    {case}"
 
 
+@registered()
 def check(seed: int, ways: tuple[str, ...] = ("callback", "callback", "helper", "module")) -> list[str]:
     """One first run and the runs that go on from it; a list of what is wrong."""
     rng = random.Random(seed)
@@ -359,7 +207,7 @@ def check(seed: int, ways: tuple[str, ...] = ("callback", "callback", "helper", 
     run = a_run(rng)
     param = "weight_decay" if rng.random() < 0.08 else "lr"
     case = Case(schedule(rng, groups), run, groups=groups, way=rng.choice(ways), param=param)
-    if "cyclic" in str(case.node) or "one_cycle" in str(case.node):
+    if "cyclic" in str(case.node) or "one_cycle" in str(case.node) or case.node["name"] in ALONE:
         case = replace(case, param="lr")
     track = expected(lambda: oracle.begin(case.node, run, case.bases))
     if track is not None and rng.random() < 0.3:

@@ -119,7 +119,7 @@ class SteppedScheduler(CurveScheduler):
             self.load_state_dict(state)
         except Exception as error:  # whatever the class raises
             raise states.damaged("lr_schedulers", state, f"it cannot be read ({error})") from None
-        if self.position != position:
+        if self.position != math.floor(position):  # a stretched clock stands between two steps of the class
             raise states.damaged("lr_schedulers", state, f"it is at step {self.position}, the run at {position}")
 
 
