@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch.optim import Optimizer
 
 from lr_configs import adapter, optimizers, report, run
+from lr_configs.arguments import ON_EXISTING, check_choice, check_keys, check_one, check_total, schedules_of
 from lr_configs.builder import build_plan, check_monitor
 from lr_configs.config import SchedulerConfig
 from lr_configs.decay_file import DecayFile, read_ending
 from lr_configs.driver import Driver
-from lr_configs.errors import SchedulerConfigError, nearest
+from lr_configs.errors import SchedulerConfigError
 from lr_configs.lightning_run import Frequency, LightningRun, callback_bases, check_strategy
 from lr_configs.logged import HeldRates
 from lr_configs.monitors import Monitors, check_can_be
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 else:
     Callback = type("Callback", callback_bases(), {})
-
-ON_EXISTING = ("error", "replace", "keep")
 
 
 class LRSchedulerCallback(Callback):
@@ -86,15 +85,15 @@ class LRSchedulerCallback(Callback):
         monitor: str | None = None,
     ) -> None:
         super().__init__()
-        _check_choice("on_existing", on_existing, ON_EXISTING)
-        _check_choice("resume", resume, POLICIES)
-        _check_one(scheduler, schedulers)
-        self.total_steps = _check_total(total_steps)
+        check_choice("on_existing", on_existing, ON_EXISTING)
+        check_choice("resume", resume, POLICIES)
+        check_one(scheduler, schedulers)
+        self.total_steps = check_total(total_steps)
         self.on_existing, self.resume = on_existing, resume
         self.log, self.progress_bar, self.tensor_lr = log, progress_bar, tensor_lr
         self.decay_file = None if decay_file is None else DecayFile(Path(decay_file))
         self.foreign = adapter.Adapter(scheduler, monitor) if adapter.is_foreign(scheduler) else None
-        self.asked = list(_parse(None if self.foreign else scheduler, schedulers))
+        self.asked = list(schedules_of(None if self.foreign else scheduler, schedulers))
         self.driver: Driver | None = None
         self._run: LightningRun | None = None
         self._monitors = Monitors()
@@ -181,7 +180,7 @@ class LRSchedulerCallback(Callback):
                 _adopt(the_run, driver, record)
         if not existing:
             self._attach(trainer, module, the_run, driver)
-        _check_keys(self.total_steps, [track.key for track in driver.tracks])
+        check_keys(self.total_steps, [track.key for track in driver.tracks])
         idle = not driver.tracks and self.foreign is None
         if idle and not (existing and self.on_existing == "keep") and not the_run.none_on_purpose:
             raise SchedulerConfigError(
@@ -388,77 +387,6 @@ class LRSchedulerCallback(Callback):
             driver.decay_now(*read_ending(text), wait=True)
         except SchedulerConfigError as error:
             the_run.say(f"no early ending: {file.path}: {error}")
-
-
-# ---------------------------------------------------------------------------------------- arguments
-
-
-def _check_one(scheduler: Any, schedulers: Any) -> None:
-    if scheduler is not None and schedulers is not None:
-        raise SchedulerConfigError(
-            "schedulers",
-            "...",
-            "scheduler is given as well",
-            "Give scheduler for one optimizer, schedulers for several",
-        )
-
-
-def _check_choice(key: str, value: Any, options: tuple[str, ...]) -> None:
-    if value not in options:
-        remedy = nearest(str(value), options) or f"Write {options[0]}"
-        raise SchedulerConfigError(key, value, f"this is one of {', '.join(options)}", remedy)
-
-
-def _check_total(total: Any) -> int | dict[str, int] | None:
-    """A number of updates, or one for each optimizer."""
-    total = plain(total)
-    if isinstance(total, dict):
-        return {str(key): _updates(value, f"total_steps.{key}") for key, value in total.items()}
-    return None if total is None else _updates(total, "total_steps")
-
-
-def _updates(value: Any, key: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SchedulerConfigError(key, value, "a number of updates is a positive integer", "Write 10000")
-    return value
-
-
-def _check_keys(total: Any, keys: list[str]) -> None:
-    for key in total if isinstance(total, dict) else ():
-        if key not in keys:
-            raise SchedulerConfigError(
-                f"total_steps.{key}",
-                total[key],
-                "no schedule has this key",
-                f"{nearest(key, keys)}Known: {', '.join(keys)}",
-            )
-
-
-def _parse(scheduler: Any, schedulers: Any) -> Iterator[tuple[str | None, SchedulerConfig]]:
-    """``(optimizer or None, config)`` of each schedule, validated now, before any data is loaded."""
-    if schedulers is None:
-        yield from _parse_one(None, scheduler, "scheduler")
-        return
-    if not isinstance(schedulers, Mapping) and type(schedulers).__name__ != "DictConfig":
-        raise SchedulerConfigError(
-            "schedulers", plain(schedulers), "this maps optimizers to schedules", "Write {generator: {name: cosine}}"
-        )
-    for key, value in schedulers.items():
-        yield from _parse_one(str(key), value, f"schedulers.{key}")
-
-
-def _parse_one(optimizer: str | None, node: Any, where: str) -> Iterator[tuple[str | None, SchedulerConfig]]:
-    if node is None:
-        return
-    several = isinstance(node, (list, tuple)) or type(node).__name__ == "ListConfig"
-    for i, one in enumerate(node if several else [node]):
-        place = f"{where}.{i}" if several else where
-        try:
-            config = parse(one)
-            check_monitor(config)
-        except SchedulerConfigError as error:
-            raise (error if place == "scheduler" else error.within(place)) from None
-        yield optimizer, config
 
 
 # ---------------------------------------------------------------------------------------- what the module built

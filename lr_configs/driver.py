@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -33,44 +32,10 @@ from lr_configs.errors import SchedulerConfigError
 from lr_configs.horizon import Horizon
 from lr_configs.plan import Plan, resolve
 from lr_configs.registry import parse
-from lr_configs.resume import Asked, Continue, Data, Decision, Place, Restart, Saved, Timeline
+from lr_configs.report import Facts
+from lr_configs.resume import Asked, Continue, Data, Decision, Place, Restart, Saved
 from lr_configs.run import Run
-from lr_configs.track import Ending, Track, check_ending
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What can be said about a schedule at work.
-
-    Attributes:
-        key: ``optimizer/hyper-parameter``.
-        plan: the schedule.
-        scheduler: what writes its rates.
-        horizon: the whole run, or None where its end is unknown.
-        ticks: intervals since it began.
-        updates: of its optimizer since the run began.
-        epochs: of the run that have ended.
-        bases: the groups' own rates.
-        last: its position at the last update of the run; None where that is unknown, or a metric decides.
-        timeline: where on its curve it is.
-        ending: an early ending that has begun.
-        resumed: whether it goes on from a checkpoint.
-        processes: how many train together.
-    """
-
-    key: str
-    plan: Plan
-    scheduler: Any
-    horizon: Horizon | None
-    ticks: int
-    updates: int
-    epochs: int
-    bases: tuple[float, ...]
-    last: int | float | None
-    timeline: Timeline
-    ending: Ending | None
-    resumed: bool
-    processes: int
+from lr_configs.track import Track, check_ending
 
 
 class Driver:

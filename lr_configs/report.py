@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,10 @@ from lr_configs.horizon import amount_text
 from lr_configs.landmarks import Part, Position, cooldowns, parts, sequences, stage_name, warmups
 
 if TYPE_CHECKING:
-    from lr_configs.driver import Facts
+    from lr_configs.horizon import Horizon
     from lr_configs.plan import Plan
+    from lr_configs.resume import Timeline
+    from lr_configs.track import Ending
 
 #: landmarks of one kind that are named
 SHOWN = 3
@@ -34,6 +37,41 @@ SHOWN = 3
 SAMPLES, CLOSER = 1000, 64
 #: share of a length that may be missing, or too much, without a word
 SLACK = 0.01
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What can be said about a schedule at work.
+
+    Attributes:
+        key: ``optimizer/hyper-parameter``.
+        plan: the schedule.
+        scheduler: what writes its rates.
+        horizon: the whole run, or None where its end is unknown.
+        ticks: intervals since it began.
+        updates: of its optimizer since the run began.
+        epochs: of the run that have ended.
+        bases: the groups' own rates.
+        last: its position at the last update of the run; None where that is unknown, or a metric decides.
+        timeline: where on its curve it is.
+        ending: an early ending that has begun.
+        resumed: whether it goes on from a checkpoint.
+        processes: how many train together.
+    """
+
+    key: str
+    plan: Plan
+    scheduler: Any
+    horizon: Horizon | None
+    ticks: int
+    updates: int
+    epochs: int
+    bases: tuple[float, ...]
+    last: int | float | None
+    timeline: Timeline
+    ending: Ending | None
+    resumed: bool
+    processes: int
 
 
 # ---------------------------------------------------------------------------------------- when

@@ -49,6 +49,7 @@ LATE_IMPORTS: dict[tuple[str, str], str] = {}
 TORCH_FREE = (
     "lr_configs",
     "__main__",
+    "arguments",
     "commands.*",
     "composed",
     "config",
@@ -63,6 +64,8 @@ TORCH_FREE = (
     "plan",
     "preview.*",
     "registry",
+    "report",
+    "run",
     "curve_tree",
     "whole_run",
     "resume",
