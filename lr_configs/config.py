@@ -11,9 +11,11 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Optional, TypeVar
 
 from lr_configs.errors import SchedulerConfigError
+from lr_configs.groups import late_value
 from lr_configs.horizon import LARGEST
 from lr_configs.kinds import (
     Choice,
@@ -317,6 +319,20 @@ class SchedulerConfig:
     def late_ends(p: Any, base: float) -> tuple[float, ...]:
         """The ends of a group that joins later, with this base."""
         return (base,)
+
+    @classmethod
+    def alone(cls, p: Any, base: float) -> Any:
+        """The parameters as if a group with this base were the only one; None where its weights are those of the others."""
+        return None if p.lowest is None else cls.with_base(p, base)
+
+    @staticmethod
+    def with_base(p: Any, base: float) -> Any:
+        """A copy of the parameters, for one group with this base; its floor is another share of its rate."""
+        one = SimpleNamespace(**vars(p))
+        one.base_lrs = [base]
+        if hasattr(p, "eta_min"):
+            one.eta_min = late_value(p.eta_min, p.base_lrs, base)
+        return one
 
     @staticmethod
     def join(p: Any, group: Any, base: float) -> None:

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from lr_configs import ops
 from lr_configs.config import SchedulerConfig
 from lr_configs.group_values import values_per_group
-from lr_configs.groups import late_value
 from lr_configs.ops import scalar
 from lr_configs.shapes import falling
 from lr_configs.warmup import warmup, way
@@ -203,18 +202,13 @@ class Leaf(Curve):
 
     def probe(self, t: float, base: float) -> float:
         """The rate of a group with this base."""
-        if self.p.lowest is not None:
-            return self._probe_alone(t, base)
+        alone = self.schedule.alone(self.p, base)
+        if alone is not None:
+            return Leaf(self.schedule, alone).rates(t)[0]
         weights, row = self.weights(self.p, t, scalar), self.schedule.late_ends(self.p, base)
         if weights.__class__ is tuple:
             return float(sum(w * e for w, e in zip(weights, row, strict=True)))
         return float((weights[-1] if weights.__class__ is list else weights) * row[0])
-
-    def _probe_alone(self, t: float, base: float) -> float:
-        """As if the group were the only one: its floor is another share of its rate."""
-        p = SimpleNamespace(**vars(self.p))
-        p.base_lrs, p.eta_min = [base], late_value(self.p.eta_min, self.p.base_lrs, base)
-        return Leaf(self.schedule, p).rates(t)[0]
 
     def join(self, group: Any, base: float) -> None:
         """Extend the parameters."""

@@ -90,6 +90,10 @@ class Formula:
             raise self._unbound()
         return Formula(self.text, self.key, T, self.variable)
 
+    def unchecked(self) -> Formula:
+        """The same formula, which takes any group's rate without a check of the run."""
+        return Formula(self.text, self.key, self.T, self.variable)
+
     def of_base(self, base: float) -> Formula:
         """The same formula for a group with this rate; the same object for the same rate.
 

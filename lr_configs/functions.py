@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from lr_configs.config import data
 from lr_configs.errors import SchedulerConfigError
+from lr_configs.floor import ClampedConfig
 from lr_configs.formula import Formula
 from lr_configs.ops import scalar
 
@@ -36,6 +38,7 @@ class FunctionWeights:
         functions = [
             one.of_base(base) if isinstance(one, Formula) else one for one, base in zip(functions, bases, strict=False)
         ]
+        self._of = of
         distinct = {id(one): one for one in functions}
         order = {key: k for k, key in enumerate(distinct)}
         self.distinct = [one if of is None else of(one) for one in distinct.values()]
@@ -49,10 +52,67 @@ class FunctionWeights:
         values = [m.each(one, t) for one in self.distinct]
         return [values[k] for k in self.which]
 
+    def of_groups(self, functions: list[Any], bases: list[float]) -> FunctionWeights:
+        """The same for other groups."""
+        return FunctionWeights(functions, bases, self._of)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FunctionWeights) and (self.distinct, self.which) == (other.distinct, other.which)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+@data
+class FunctionsConfig(ClampedConfig):
+    """A schedule of functions of the step, `lr_lambda`: one for all groups, or one for each."""
+
+    if TYPE_CHECKING:
+        of_each: ClassVar[Any]
+
+    beyond_torch = ("eta_min",)
+    #: what each function stands for, e.g. its running product; None for its values
+    of_each = None
+
+    @classmethod
+    def prepare(cls, p: Any) -> None:
+        """The functions, one for each group."""
+        p.lr_lambdas = list(p.lr_lambda) if isinstance(p.lr_lambda, list) else [p.lr_lambda] * len(p.base_lrs)
+        p.functions = FunctionWeights(p.lr_lambdas, p.base_lrs, cls.of_each)
+        p.single = p.functions.single
+
+    @staticmethod
+    def join(p: Any, group: Any, base: float) -> None:
+        """A group that joins later has the last one's function."""
+        p.base_lrs.append(base)
+        p.lr_lambdas.append(p.lr_lambdas[-1])
+        _follow(p)
+
+    @staticmethod
+    def drop(p: Any, count: int) -> None:
+        """The functions, too."""
+        del p.base_lrs[count:], p.lr_lambdas[count:]
+        _follow(p)
+
+    @classmethod
+    def alone(cls, p: Any, base: float) -> Any:
+        """The last one's function, which may depend on the base."""
+        last = p.lr_lambdas[-1]
+        if p.lowest is None and not getattr(last, "uses_base", False):
+            return None
+        one = cls.with_base(p, base)
+        one.lr_lambdas = [last.unchecked() if isinstance(last, Formula) else last]
+        _follow(one)
+        return one
+
+    @staticmethod
+    def weights(p: Any, t: Any, m: Any) -> Any:
+        """The function's value at `t`; a list where groups have functions of their own."""
+        return p.functions(t, m) if p.single is None else m.each(p.single, t)
+
+
+def _follow(p: Any) -> None:
+    p.functions = p.functions.of_groups(p.lr_lambdas, p.base_lrs)
+    p.single = p.functions.single
 
 
 class Timed:

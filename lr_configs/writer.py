@@ -16,6 +16,8 @@ from lr_configs.slots import Slot, slots_of
 
 #: below this relative difference a rate is the one that was written, not an edit of it
 _SAME = 1e-13
+#: so many steps towards a base, where the value is no straight line in it
+_SECANTS = 30
 #: so many times its rate, a group is above any floor
 _ABOVE = 1e12
 
@@ -355,9 +357,9 @@ def type_of(rate: Any, value: float) -> Any:
 def base_through(curve: Curve, t: float, rate: float) -> tuple[float, float]:
     """``(base, scale)`` of the group whose rate at step `t` is `rate`.
 
-    As under torch's recurrences a floor stays where it is: the value of every schedule is a straight line in the base, so
-    two values of it give the base. Where that is none, the group's own curve is scaled; where the curve is 0, its rate is
-    its base.
+    As under torch's recurrences a floor stays where it is: the value of nearly every schedule is a straight line in the base, so
+    two values of it give the base. Where a formula in the base bends it, more of them do. Where there is none, the group's own
+    curve is scaled; where the curve is 0, its rate is its base.
     """
     once, twice = curve.probe(t, rate), curve.probe(t, 2 * rate)
     if once == 0 or rate == 0:
@@ -366,6 +368,14 @@ def base_through(curve: Curve, t: float, rate: float) -> tuple[float, float]:
     base = rate - (once - rate) / slope if slope > 0 else -1.0
     if slope == 0:  # both are on the floor that the curve stays at, and above it the value is a multiple of the base
         base = rate * (_ABOVE * rate / curve.probe(t, _ABOVE * rate))
-    if base > 0 and math.isfinite(base) and math.isclose(curve.probe(t, base), rate, rel_tol=1e-9):
-        return base, 1.0
+    before, was = rate, once
+    for _ in range(_SECANTS):
+        if not (base > 0 and math.isfinite(base)):
+            break
+        now = curve.probe(t, base)
+        if math.isclose(now, rate, rel_tol=1e-9):
+            return base, 1.0
+        if now == was or base == before:
+            break
+        before, was, base = base, now, base - (now - rate) * (base - before) / (now - was)
     return rate, rate / once

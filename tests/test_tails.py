@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -255,6 +256,70 @@ def test_base_is_the_groups_own_rate(name: str) -> None:
         opt.step()
         made.step()
     assert curve({**node, "interval": "step"}, 0.05, H)[9] == pytest.approx(made.rates_at(9)[1])
+
+
+LATE: list[tuple[Any, Callable[[float, float], float]]] = [
+    ("1 / (1 + base * t)", lambda b, t: b / (1 + b * t)),
+    ("max(0.9 ** t, 0.002 / base)", lambda b, t: max(b * 0.9**t, 0.002)),
+    (["0.9 ** t", "0.5 + 0.5 / (1 + base * t)"], lambda b, t: b * (0.5 + 0.5 / (1 + b * t))),
+]
+
+
+@pytest.mark.parametrize("low", [0.0, 1e-5, [1e-5, 2e-5]], ids=str)
+@pytest.mark.parametrize(("text", "rate"), LATE, ids=[str(text) for text, _ in LATE])
+def test_a_late_group_has_a_base_of_its_own(text: Any, rate: Callable[[float, float], float], low: Any) -> None:
+    """Its curve passes through the rate it brings, and goes on by the formula with its own base."""
+    node = {"name": "lambda", "lr_lambda": text, "eta_min": low, "interval": "step"}
+    opt = optimizer(2)
+    made = build(node, opt, H)
+    made.jump(7)
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.013})
+    for _ in range(20):
+        opt.step()
+        made.step()
+    base = float(opt.param_groups[2]["initial_lr"])
+    assert rate(base, 7) == pytest.approx(0.013, rel=1e-9)
+    for t in (27, 90, 8):
+        made.jump(t)
+        assert rates(opt)[2] == pytest.approx(rate(base, t), rel=1e-12)
+        assert made.rates_at(t) == rates(opt)
+    array = made.curve.array(np.arange(100.0))
+    np.testing.assert_allclose(array[2], [rate(base, t) for t in range(100)], rtol=1e-12)
+    saved, other = made.state_dict(), optimizer(2)
+    other.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.013})
+    again = build({**node, "lr_lambda": text if isinstance(text, str) else [*text, text[-1]]} | (
+        {"eta_min": [*low, low[0] * base / 0.1]} if isinstance(low, list) else {}
+    ), other, H)  # fmt: skip
+    other.load_state_dict(opt.state_dict())
+    again.load_state_dict(saved)
+    for t in (8, 60):
+        again.jump(t)
+        made.jump(t)
+        assert rates(other) == pytest.approx(rates(opt), rel=1e-14)
+    copied = pickle.loads(pickle.dumps(made))
+    copied.jump(33)
+    assert rates(copied.optimizer) == made.rates_at(33)
+
+
+def test_a_late_group_under_a_product_of_formulas() -> None:
+    opt = optimizer(2)
+    made = build({"name": "multiplicative", "lr_lambda": "1 - base / (1 + t)", "interval": "step"}, opt, H)
+    made.jump(9)
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.013})
+    made.jump(30)
+    base = float(opt.param_groups[2]["initial_lr"])
+    for t, value in ((9, 0.013), (30, rates(opt)[2])):
+        assert base * np.prod([1 - base / (1 + k) for k in range(1, t + 1)]) == pytest.approx(value, rel=1e-9)
+
+
+def test_no_base_gives_the_rate_that_a_late_group_brings() -> None:
+    """Below the formula's own floor: its curve is scaled."""
+    opt = optimizer(1)
+    made = build({"name": "lambda", "lr_lambda": "max(0.9 ** t, 0.02 / base)", "interval": "step"}, opt, H)
+    made.jump(7)
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.013})
+    made.jump(50)
+    assert rates(opt) == [pytest.approx(0.02), pytest.approx(0.013)]
 
 
 def test_a_formula_that_fails_for_one_groups_rate_is_refused() -> None:
