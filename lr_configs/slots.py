@@ -35,7 +35,7 @@ class Slot:
 
     def _look(self) -> None:
         tensor = self.tensor
-        plain = tensor.device.type == "cpu" and tensor.numel() == 1 and tensor.dtype in _VIEWED
+        plain = tensor.device.type == "cpu" and tensor.dtype in _VIEWED
         memory: Any = tensor.detach().numpy().reshape(1) if plain else None
         self.view: Any = memoryview(memory) if plain else None
         self.address = tensor.data_ptr() if plain else 0
@@ -54,7 +54,7 @@ class Slot:
         """What is there now is what was written."""
         view = self._current()
         # Reading a tensor on another device would wait for it: its version tells of edits there.
-        self._version = -1 if view is not None else self.tensor._version
+        self._version: int | None = None if view is not None else self.tensor._version
         self.seen = math.nan if view is None else view[0]
 
     def edited(self) -> bool:
@@ -92,7 +92,7 @@ class Slot:
         if self.view is not None:
             self.seen = seen
         elif not unchanged:
-            self._version = -2
+            self._version = None
 
 
 def slots_of(groups: list[Any]) -> list[Slot | None]:

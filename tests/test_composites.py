@@ -9,6 +9,7 @@ import pytest
 from helpers import T, optimizer, rates
 
 import lr_configs.schedulers as ours
+from lr_configs import Horizon, build
 
 #: where the first and the second stage come from, at least one of them torch's
 MIXED = {"torch, ours": (T, ours), "ours, torch": (ours, T), "torch, torch": (T, T)}
@@ -64,3 +65,130 @@ def test_one_of_torchs_own_deep_inside() -> None:
     mine, theirs = optimizer(2), optimizer(2)
     got, expected = walk(nested(ours, T, mine), mine, 8), walk(nested(T, T, theirs), theirs, 8)
     assert [one for both in got for one in both] == pytest.approx([one for both in expected for one in both])
+
+
+# ---------------------------------------------------------------------------------------- with a metric
+
+UP = {"name": "linear", "start_factor": 0.5, "total_iters": 4}
+PLATEAU = {"name": "reduce_on_plateau", "patience": 0, "factor": 0.5}
+INNER = {"name": "sequential", "stages": {"up": {**UP, "length": 2}, "then": PLATEAU}}
+#: a schedule with a plateau among its stages, and the step from which its metric counts
+FOLLOWING: dict[str, tuple[Any, int]] = {
+    "sequential": ({"name": "sequential", "stages": {"up": {**UP, "length": 4}, "then": PLATEAU}}, 4),
+    "chained": ({"name": "chained", "stages": {"up": UP, "then": PLATEAU}}, 0),
+    "nested": ({"name": "chained", "stages": {"a": "none", "b": INNER}}, 2),
+    "behind a warmup": ({"name": "chained", "warmup": 2, "stages": {"up": UP, "then": {**PLATEAU, "warmup": 3}}}, 5),
+}
+
+
+def following(name: str, opt: Any, **more: Any) -> Any:
+    return build({**FOLLOWING[name][0], "monitor": "x", "interval": "step", **more}, opt, Horizon(steps=12))
+
+
+@pytest.mark.parametrize("name", FOLLOWING)
+def test_a_metric_reduces_what_the_outermost_writes(name: str) -> None:
+    opt = optimizer(2)
+    schedule, begin = following(name, opt), FOLLOWING[name][1]
+    curve = [schedule.curve.rates(t) for t in range(12)]
+    assert schedule.metric_driven
+    factor = 1.0
+    for t in range(1, 12):
+        opt.step()
+        schedule.step(1.0)  # after the first value that counts, each one is a bad one
+        if t > max(begin, 1):
+            factor *= 0.5
+        assert rates(opt) == pytest.approx([one * (factor if t >= begin else 1.0) for one in curve[t]]), t
+    again = following(name, other := optimizer(2))
+    again.load_state_dict(copy.deepcopy(schedule.state_dict()))
+    assert rates(other) == rates(opt)
+    for one, group in ((schedule, opt), (again, other)):
+        one.react(0.5)
+        one.react(2.0)
+        assert rates(group) == pytest.approx([one * factor / 2 for one in curve[11]])
+
+
+def test_a_metric_moves_nothing_while_the_rates_are_not_the_curves() -> None:
+    opt = optimizer(1)
+    schedule = following("chained", opt)
+    schedule.put([0.07])
+    for _ in range(3):
+        schedule.react(1.0)
+    assert rates(opt) == [0.07]
+
+
+def test_what_a_metric_reduces_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    opt = optimizer(1)
+    schedule = following("chained", opt, verbose=True, stages={"a": "none", "then": PLATEAU})
+    schedule.react(1.0)
+    assert capsys.readouterr().out == ""
+    schedule.react(1.0)
+    assert capsys.readouterr().out == "Step 00000: adjusting learning rate of group 0 to 5.0000e-02.\n"
+
+
+@pytest.mark.parametrize("name", ["sequential", "nested"])
+def test_stages_know_their_own_steps(name: str) -> None:
+    schedule = following(name, opt := optimizer(1))
+    seen = []
+    for _ in range(8):
+        stages = schedule.state_dict()["_schedulers"]
+        inner = stages if name == "sequential" else stages[1]["_schedulers"]
+        seen.append((inner[0]["last_epoch"], inner[0]["_step_count"], inner[1]["_lr_configs"]["t"]))
+        opt.step()
+        schedule.step()
+    begin = FOLLOWING[name][1]
+    assert seen == [(min(t, begin - 1), min(t, begin - 1) + 1, max(t - begin, -1)) for t in range(8)]
+
+
+def test_a_state_of_other_stages_is_refused() -> None:
+    schedule: Any = build({"name": "chained", "stages": {"a": "none", "b": UP}}, optimizer(1))
+    state = schedule.state_dict()
+    for stages in (state["_schedulers"][:1], None):
+        with pytest.raises(ValueError, match=r"the state of (1|None) stages, and there are 2: it comes from another"):
+            schedule.load_state_dict({**state, "_schedulers": stages})
+
+
+def test_other_optimizers_and_numbers_of_milestones_are_refused() -> None:
+    opt = optimizer(1)
+    stages = [ours.ConstantLR(opt), ours.ConstantLR(opt)]
+    elsewhere = [ours.ConstantLR(opt), ours.ConstantLR(optimizer(1))]
+    with pytest.raises(ValueError, match="SequentialLR expects all schedulers to belong to the same optimizer"):
+        ours.SequentialLR(opt, elsewhere, [3])
+    with pytest.raises(ValueError, match="ChainedScheduler expects all schedulers to belong to the same optimizer"):
+        ours.ChainedScheduler(elsewhere)
+    with pytest.raises(ValueError, match=r"number of schedulers 2 and the number of milestones to be equal to 2"):
+        ours.SequentialLR(opt, stages, [3, 5])
+    for made in (lambda m, s: m.SequentialLR(opt, [s, s], [3]), lambda m, s: m.ChainedScheduler([s, s])):
+        words = []
+        for module in (T, ours):
+            with pytest.raises(ValueError, match="ReduceLROnPlateau") as error:
+                made(module, module.ReduceLROnPlateau(opt))
+            words.append(str(error.value))
+        assert words[0] == words[1]
+
+
+def test_stages_that_were_stepped_before_they_are_chained() -> None:
+    mine, theirs = optimizer(2), optimizer(2)
+    seen = []
+    for module, opt in ((ours, mine), (T, theirs)):
+        stages = [module.LinearLR(opt, 0.5, 1.0, 6), module.ExponentialLR(opt, 0.9)]
+        for _ in range(2):
+            opt.step()
+            stages[0].step()
+        chained = module.ChainedScheduler(stages)
+        seen.append(walk(chained, opt, 7))
+        again = module.ChainedScheduler([module.LinearLR(opt, 0.5, 1.0, 6), module.ExponentialLR(opt, 0.9)])
+        again.load_state_dict(copy.deepcopy(chained.state_dict()))
+        assert [one.last_epoch for one in again._schedulers] == [9, 7]
+    assert seen[0] == [pytest.approx(one) for one in seen[1]]
+
+
+def test_a_composite_of_a_config_goes_on_at_a_later_step() -> None:
+    node = {"name": "chained", "interval": "step", "stages": {"a": UP, "b": {"name": "exponential", "gamma": 0.9}}}
+    whole: Any = build(node, first := optimizer(2))
+    whole.jump(3)
+    second = optimizer(2)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    later: Any = build({**node, "last_epoch": 2}, second)
+    assert later.position == 3
+    assert rates(second) == pytest.approx(rates(first))
+    assert walk(later, second, 3) == [pytest.approx(one) for one in walk(whole, first, 3)]

@@ -539,6 +539,23 @@ def test_a_compiled_step_is_not_compiled_again() -> None:
     assert counter.frame_count == 1
 
 
+def test_the_order_of_calls_is_not_watched_where_the_step_cannot_be() -> None:
+    """A compiled step is a function, which torch's mark would not survive."""
+    opt = optimizer()
+    plain = opt.step
+
+    def compiled(closure: Any = None) -> None:
+        plain(closure)
+
+    opt.step = compiled
+    schedule: Any = build({"name": "exponential", "gamma": 0.5}, opt)
+    assert opt.step is compiled
+    for _ in range(2):
+        opt.step()
+        schedule.step()
+    assert rates(opt) == [0.025]
+
+
 def test_replaced_group_dictionaries_are_followed() -> None:
     opt, plain = optimizer(2), optimizer(2)
     schedule, reference = ours.CosineAnnealingLR(opt, 50), ours.CosineAnnealingLR(plain, 50)

@@ -250,3 +250,29 @@ def test_what_ours_remembers_counts_only_at_its_own_step() -> None:
     restored.load_state_dict(between.state_dict())
     assert rates(again) == pytest.approx([0.1 * 3 / 4, 0.05 / 5 / 4])
     assert restored.state_dict()["_lr_configs"]["scales"] == pytest.approx([3.0, 0.2])
+
+
+def test_a_group_that_the_state_does_not_know_joins_at_the_step_of_the_state() -> None:
+    source = ours.ExponentialLR(optimizer(1), 0.5)
+    source.jump(3)
+    opt = optimizer(2)
+    schedule = ours.ExponentialLR(opt, 0.5)
+    del opt.param_groups[1]["initial_lr"]
+    schedule.load_state_dict(source.state_dict())
+    assert rates(opt) == [0.0125, 0.05]
+    opt.step()
+    schedule.step()
+    assert rates(opt) == pytest.approx([0.00625, 0.025])
+    assert schedule.curve.rates(3) == pytest.approx([0.0125, 0.05])
+
+
+def test_a_state_that_cannot_be_loaded_is_damaged() -> None:
+    """Where what is compared is right, and what nothing else knows is not."""
+    schedule: Any = build({"name": "cosine", "T_max": 10}, optimizer(2))
+    for extra in ({"late": 3}, {"late": ["x"]}, {"off_curve": True, "rates": [0.1, 0.05], "step": 0, "late": {}}):
+        state = {**schedule.state_dict(), "_lr_configs": extra}
+        if extra.get("late") == {}:
+            schedule.restore(state, 0)
+            continue
+        with pytest.raises(SchedulerConfigError, match=r"checkpoint\.lr_schedulers=.*is damaged: it cannot be read"):
+            schedule.restore(state, 0)

@@ -25,6 +25,7 @@ PLAIN: dict[str, tuple[Any, Any]] = {
     "two": (lambda: optimizer(2), COSINE),
     "ten": (lambda: optimizer(10), {"name": "exponential", "interval": "step"}),
     "many with few rates": (lambda: many(40, 4), COSINE),
+    "many with two rates": (lambda: many(40, 2), COSINE),
     "many with one rate": (lambda: many(40, 1), {"name": "one_cycle"}),
     "many": (lambda: many(40, 40), COSINE),
     "three bounds": (lambda: many(40, 4), {"name": "one_cycle"}),

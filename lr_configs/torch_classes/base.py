@@ -264,7 +264,7 @@ class CurveScheduler:
     def place(self, t: float) -> None:
         """This is a stage, at its own step `t`."""
         self.last_epoch = t
-        self._step_count = max(int(t) + 1, 0)
+        self._step_count = int(t) + 1
 
     def put(self, rates: list[float]) -> None:
         """Write rates that no curve gives; groups beyond the list go along with the first one."""
@@ -376,7 +376,7 @@ class CurveScheduler:
             self.load_state_dict(state)
         except SchedulerConfigError:
             raise
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, ZeroDivisionError) as error:
+        except Exception as error:  # whatever a damaged state raises
             raise states.damaged("lr_schedulers", state, f"it cannot be read ({error})") from None
         if self.writer is not None and not self.writer.off_curve and self.position != position:
             self.jump(position)

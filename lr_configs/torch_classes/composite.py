@@ -88,7 +88,7 @@ class _Composite(CurveScheduler):
             writer.move(t)
             return
         if epoch is not None and self.metric_driven and not self.foreign:
-            super().step()
+            self.step()
             self.react(epoch)
             return
         super().step(epoch)
