@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import pytest
+import torch
 from helpers import T, optimizer, rates
 
 import lr_configs.schedulers as ours
@@ -192,3 +193,21 @@ def test_a_composite_of_a_config_goes_on_at_a_later_step() -> None:
     assert later.position == 3
     assert rates(second) == pytest.approx(rates(first))
     assert walk(later, second, 3) == [pytest.approx(one) for one in walk(whole, first, 3)]
+
+
+def test_a_cycle_among_the_stages_knows_the_bounds_of_late_groups() -> None:
+    """Its own optimizer has no such groups, and loading a state, or a changed parameter, finds the bounds again."""
+    seen = []
+    for again in (False, True):
+        node = {"name": "chained", "stages": {"a": "none", "b": {"name": "one_cycle", "total_steps": 12}}}
+        opt = optimizer(1)
+        schedule: Any = build(node, opt)
+        walk(schedule, opt, 2)
+        opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": rates(opt)[0] / 4})
+        walk(schedule, opt, 1)
+        if again:
+            schedule.rebind()
+        seen.append((walk(schedule, opt, 5), [group["momentum"] for group in opt.param_groups]))
+    assert seen[0] == seen[1]
+    assert seen[0][1][0] == seen[0][1][1] != 0.9
+    assert all(second == pytest.approx(first / 4) for first, second in seen[0][0])

@@ -504,8 +504,11 @@ def test_groups_that_share_one_tensor_are_moved_once(name: str) -> None:
 
 def test_a_tensor_bound_of_cyclic_is_not_aliased() -> None:
     mine, plain = optimizer(), optimizer()
-    schedule = ours.CyclicLR(mine, torch.tensor(0.01), 0.1, 5)  # type: ignore[arg-type]
+    peak = torch.tensor(0.1, dtype=torch.float64)
+    schedule = ours.CyclicLR(mine, torch.tensor(0.01), peak, 5)  # type: ignore[arg-type]
     reference = ours.CyclicLR(plain, 0.01, 0.1, 5)
+    assert [type(one) for one in (*schedule.max_lrs, *schedule.base_lrs)] == [float, float]
+    peak.fill_(7.0)
     for _ in range(12):
         advance(mine, schedule)
         advance(plain, reference)

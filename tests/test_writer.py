@@ -14,6 +14,7 @@ from helpers import T, optimizer, rates
 
 import lr_configs.schedulers as ours
 from lr_configs import Horizon, build
+from lr_configs.layout import Layout
 from lr_configs.writer import Writer
 
 RUN = Horizon(steps=40)
@@ -130,6 +131,38 @@ def test_groups_in_another_order_are_looked_at(name: str) -> None:
         step(opt, schedule)
         assert rates(opt) == pytest.approx(schedule.curve.rates(t), rel=1e-6), t
     assert not schedule.state_dict().get("_lr_configs", {}).get("scales")
+
+
+@pytest.mark.parametrize(
+    ("groups", "distinct", "rows", "single"),
+    [
+        (1, 1, [0], True),
+        (3, 1, [0, 0, 0], True),
+        (8, 2, [0, 1] * 4, False),
+        (7, 2, list(range(7)), False),
+        (32, 8, [*range(8)] * 4, False),
+        (36, 9, list(range(36)), False),
+    ],
+)
+def test_groups_with_the_same_rates_are_written_together(
+    groups: int, distinct: int, rows: list[int], single: bool
+) -> None:
+    """Where they are few enough for their number."""
+    ends = [1 / (1 + i % distinct) for i in range(groups)]
+    dicts = [{"lr": 0.0} for _ in ends]
+    one, two = Layout(dicts, ends), Layout(dicts, ends, [0.5] * groups)
+    assert one.rows == two.rows == rows
+    assert (one.single, two.single) == ((1.0, (1.0, 0.5)) if single else (None, None))
+    assert [one.values(2.0)[row] for row in rows] == pytest.approx([2.0 * end for end in ends])
+    assert [two.values((2.0, 4.0))[row] for row in rows] == pytest.approx([2.0 * end + 2.0 for end in ends])
+    three, four = (Layout(dicts, ends, *[[0.5] * groups] * n) for n in (2, 3))
+    assert [three.values((2.0, 4.0, 6.0))[row] for row in rows] == pytest.approx([2.0 * end + 5.0 for end in ends])
+    assert [four.values((2.0, 4.0, 6.0, 8.0))[row] for row in rows] == pytest.approx([2.0 * end + 9.0 for end in ends])
+    assert three.single == ((1.0, 0.5, 0.5) if single else None)
+    assert four.single is None
+    alone = Layout(dicts, ends, alone=True)
+    assert alone.rows == list(range(groups))
+    assert alone.single is None
 
 
 # ---------------------------------------------------------------------------------------- removed groups
