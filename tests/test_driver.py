@@ -36,10 +36,11 @@ class Loop:
         resume: str = "strict",
         lr: float = 0.1,
         weight_decay: float = 0.0,
+        groups: int = 1,
     ) -> None:
         self.lines: list[str] = []
         self.horizon = horizon
-        self.optimizer = make(lr=lr)
+        self.optimizer = make(groups, lr=lr)
         self.optimizer.param_groups[0]["weight_decay"] = weight_decay
         self.driver = Driver(PlainRun(horizon, say=self.lines.append), resume)
         self.nodes = node if isinstance(node, list) else [node]
@@ -192,6 +193,60 @@ def test_restart_puts_back_a_hyper_parameter_that_nothing_drives_now() -> None:
     again = Loop(COSINE, resume="restart", weight_decay=0.5).begin(saved)
     assert again.optimizer.param_groups[0]["weight_decay"] == 0.5
     assert "initial_weight_decay" not in again.optimizer.param_groups[0]
+
+
+def decay(t: float) -> float:
+    return float(0.9**t)
+
+
+def faster(t: float) -> float:
+    return float(0.8**t)
+
+
+def test_a_function_of_python_goes_on_where_this_run_has_it() -> None:
+    node = {"name": "lambda", "lr_lambda": decay, "interval": "step"}
+    saved = halfway(node)
+    assert "decay>" in json.dumps(saved["schedule"]["driver"])
+    again = Loop(node).begin(saved).train(20)
+    np.testing.assert_allclose(again.seen, 0.1 * 0.9 ** np.arange(10, 20))
+    other = {**node, "lr_lambda": faster}
+    for policy in ("strict", "keep", "stretch"):
+        with pytest.raises(
+            SchedulerConfigError, match=r"lr_lambda='<.*decay>'.*a checkpoint cannot keep.*resume=restart"
+        ):
+            Loop(other, resume=policy).begin(saved)
+    anew = Loop(other, resume="restart").begin(saved).train(20)
+    np.testing.assert_allclose(anew.seen, 0.1 * 0.8 ** np.arange(10))
+
+
+def test_another_number_of_groups() -> None:
+    two = Loop(COSINE, groups=2).begin().train(10).checkpoint()
+    for saved, groups, words in ((halfway(), 2, "parameter groups 1 -> 2"), (two, 1, "parameter groups 2 -> 1")):
+        with pytest.raises(SchedulerConfigError, match=f"another schedule: {words}"):
+            Loop(COSINE, groups=groups).begin(saved)
+
+
+@pytest.mark.parametrize("policy", ["strict", "keep", "stretch", "restart"])
+def test_another_length_of_the_run(policy: str) -> None:
+    """A share of the run is another length in it; an absolute one stays what it is."""
+    share, steps = {"name": "step", "step_size": "30%"}, {"name": "step", "step_size": "6st"}
+    lengths = (Horizon(steps=40), Horizon(epochs=8, steps_per_epoch=5), Horizon(steps_per_epoch=[5, 5, 5, 5, 20]))
+    for longer in lengths:
+        for node, refused in ((share, policy == "strict"), (steps, False)):
+            loop = Loop(node, longer, policy)
+            if refused:
+                with pytest.raises(SchedulerConfigError, match=r"step_size 6.*run 4 epochs x 5 updates -> "):
+                    loop.begin(halfway(node))
+                continue
+            loop.begin(halfway(node)).train(40)
+            at = {
+                "strict": np.arange(10, 40),
+                "keep": np.minimum(np.arange(10, 40), 19),
+                "stretch": 10 + np.arange(30) / 3,
+                "restart": np.arange(30),
+            }[policy]
+            size = 9 if policy == "restart" and node is share else 6
+            np.testing.assert_allclose(loop.seen, 0.1 * 0.1 ** (at // size), rtol=1e-12)
 
 
 def test_a_checkpoint_without_a_schedule() -> None:
