@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import os
 import signal
 import subprocess
@@ -313,6 +314,177 @@ def test_an_ending_at_its_end() -> None:
     assert ending.rates() == [pytest.approx(0.04)]
     assert ending.next().next() == Ending(4, 4, "linear", [0.1], [0.02])
     assert ending.next().rates() == [pytest.approx(0.02)]
+
+
+LEFT = {
+    "linear": lambda x: 1 - x,
+    "cosine": lambda x: (1 + math.cos(math.pi * x)) / 2,
+    "one_minus_sqrt": lambda x: 1 - x**0.5,
+}
+
+
+@pytest.mark.parametrize("shape", LEFT)
+def test_an_ending_leads_to_where_the_schedule_would_end(shape: str) -> None:
+    """Or to 0, where that is no lower than the present rate; what other schedules drive is left alone."""
+    falling = {"name": "linear", "start_factor": 1.0, "end_factor": 0.2, "total_iters": 19, "interval": "step"}
+    rising = {"name": "linear", "start_factor": 0.5, "end_factor": 1.0, "total_iters": "100%", "interval": "step"}
+    decay = {"name": "exponential", "param": "weight_decay", "gamma": 0.5, "interval": "step"}
+    for node, end in ((falling, 0.02), (rising, 0.0)):
+        loop = Loop([node, decay], weight_decay=1.0).begin().train(6)
+        begin = rates(loop.optimizer)[0]
+        loop.driver.decay_now("4st", shape)
+        loop.driver.decay_now("9st", "linear")  # one has begun already
+        loop.train(12)
+        left = [LEFT[shape](min(x, 4) / 4) for x in range(1, 7)]
+        np.testing.assert_allclose(loop.seen[6:], [end + (begin - end) * one for one in left], atol=1e-15)
+        assert loop.optimizer.param_groups[0]["weight_decay"] == 0.5**12
+        assert loop.lines == [f"linear: ending early | 4 updates, {shape} | lr {begin:.4g} -> {end:.4g}"]
+
+
+def test_what_is_no_ending() -> None:
+    driver = Loop({"name": "none"}).begin().driver
+    with pytest.raises(SchedulerConfigError, match=r"shape='lineer': this is one of linear, .*did you mean 'linear'"):
+        driver.decay_now(shape="lineer")
+    with pytest.raises(SchedulerConfigError, match=r"shape=3: .* Write linear"):
+        driver.decay_now(shape=3)  # type: ignore[arg-type]
+    with pytest.raises(SchedulerConfigError, match=r"over='nonsense'"):
+        driver.decay_now("nonsense")
+    unknown = Loop({"name": "none"}, None).begin()
+    unknown.driver.decay_now("10%")
+    assert unknown.lines == [
+        "no early ending: over='10%': a share of the run needs the run's length, which is not known here"
+    ]
+    assert unknown.train(3).seen == [0.1] * 3
+    unknown.driver.decay_now("2st")
+    assert rates(unknown.optimizer) == [0.05]
+
+
+# ---------------------------------------------------------------------------------------- clocks
+
+
+def test_two_schedules_of_one_hyper_parameter_are_refused() -> None:
+    with pytest.raises(SchedulerConfigError, match=r"schedulers='step': cosine drives lr of optimizer 0 already"):
+        Loop([COSINE, {"name": "step"}])
+
+
+def test_an_optimizer_of_its_own_has_a_clock_of_its_own() -> None:
+    driver = Driver(PlainRun(RUN, say=lambda line: None))
+    optimizers = [make(lr=0.1), make(lr=0.2)]
+    node = {"name": "exponential", "gamma": 0.5, "interval": "step"}
+    made = [driver.drive(node, one, key) for one, key in zip(optimizers, "ab", strict=True)]
+    second = driver.drive({**node, "param": "momentum"}, optimizers[0], "a")
+    driver.start()
+    optimizers[0].step()
+    optimizers[0].step()
+    optimizers[1].step()
+    assert [one.position for one in (*made, second)] == [2, 1, 2]
+    assert [rates(one)[0] for one in optimizers] == pytest.approx([0.025, 0.1])
+    assert [track.name for track in driver.tracks] == ["a/lr", "b/lr", "a/momentum"]
+    assert [(fact.key, fact.updates, fact.epochs) for fact in driver.describe()] == [
+        ("a/lr", 2, 0), ("b/lr", 1, 0), ("a/momentum", 2, 0),
+    ]  # fmt: skip
+    driver.close()
+    assert not driver.running
+    optimizers[0].step()
+    assert made[0].position == 2
+
+
+def test_a_step_that_found_infinities_is_no_update() -> None:
+    loop = Loop(NODES["one_cycle"]).begin().train(2)
+    before = rates(loop.optimizer)
+    for found, skipped in ((torch.tensor(1.0), 1), (torch.tensor(0.0), 1), (None, 1)):
+        loop.optimizer.found_inf = found
+        loop.driver.updated(loop.optimizer)
+        assert loop.driver.tracks[0].skipped == skipped
+    assert rates(loop.optimizer) != before
+    assert loop.driver.tracks[0].updates == 4
+
+
+def test_a_module_that_steps_takes_over() -> None:
+    """Its first call only takes over what was stepped for it; from then on nothing else moves the schedule."""
+    loop = Loop(NODES["one_cycle"]).begin()
+    loop.driver.let_the_module_step()
+    scheduler = loop.driver.tracks[0].scheduler
+    loop.train(3)
+    assert scheduler.position == 3
+    positions = []
+    for _ in range(3):
+        scheduler.step()
+        loop.train(loop.done + 1)
+        positions.append(scheduler.position)
+    assert positions == [1, 2, 3]
+    assert loop.driver.module_stepped(object()) is True
+    saved = loop.checkpoint()
+    again = Loop(NODES["one_cycle"]).begin(saved)
+    assert again.driver.tracks[0].module_steps
+    assert again.driver.tracks[0].scheduler.position == 3
+    again.driver.let_the_module_step()
+    again.driver.tracks[0].scheduler.step()
+    assert again.driver.tracks[0].scheduler.position == 4
+    at_once = Loop(NODES["one_cycle"]).begin()
+    at_once.driver.let_the_module_step()
+    at_once.driver.tracks[0].scheduler._step_count = 9  # whoever calls it is not told of the order
+    at_once.driver.tracks[0].scheduler.step()
+    assert at_once.driver.tracks[0].scheduler.position == 1
+    at_once.driver.close()
+    assert at_once.driver.tracks[0].scheduler.gate is None
+
+
+PLATEAU = {"name": "reduce_on_plateau", "monitor": "loss", "patience": 0, "factor": 0.5}
+
+
+@pytest.mark.parametrize(("frequency", "expected"), [(1, 0.0125), (2, 0.05)])
+def test_metrics(frequency: int, expected: float) -> None:
+    loop = Loop({**PLATEAU, "frequency": frequency}).begin()
+    means = []
+    loop.driver.run.mean = lambda value: means.append(value) or 1.0  # type: ignore[method-assign, func-returns-value]
+    for name in ("loss", "other", "loss", "loss", "loss"):
+        loop.driver.metric(name, 0.5)
+    assert means == [0.5] * 4  # the processes agree, where a schedule asks
+    assert loop.driver.tracks[0].values == 4
+    assert rates(loop.optimizer) == [pytest.approx(expected)]
+
+
+def test_metrics_do_not_move_an_ending() -> None:
+    loop = Loop(PLATEAU).begin()
+    loop.driver.decay_now("4st")
+    for _ in range(3):
+        loop.driver.metric("loss", 1.0)
+    assert rates(loop.optimizer) == [pytest.approx(0.075)]
+
+
+def test_what_was_loaded_holds_until_it_begins() -> None:
+    saved = halfway()
+    loop = Loop(COSINE)
+    loop.driver.load(saved["schedule"])
+    assert loop.driver.state_dict() == saved["schedule"]["driver"]
+    nothing = Loop(COSINE, resume="restart")
+    nothing.driver.load(None)
+    assert nothing.driver.state_dict() == {}
+
+
+def test_the_epochs_of_a_checkpoint_are_counted_on() -> None:
+    loop = Loop(NODES["by epoch"]).begin(halfway(NODES["by epoch"]))
+    assert loop.driver.epoch == 1
+    loop.driver.end_epoch(1)
+    assert rates(loop.optimizer) == [0.025]
+    loop.driver.end_epoch(2)
+    assert rates(loop.optimizer) == [0.0125]
+
+
+@pytest.mark.parametrize(
+    ("updates", "epochs", "horizon", "rest"),
+    [(7, 1, RUN, 13), (7, 1, None, None), (12, 2, RUN, 8), (3, 1, RUN, 15)],
+)
+def test_a_foreign_checkpoint_within_an_epoch(updates: int, epochs: int, horizon: Any, rest: int | None) -> None:
+    node = {"name": "linear", "start_factor": 1.0, "end_factor": 0.0, "total_iters": "100%" if horizon else "13st"}
+    loop = Loop(node, horizon, "restart")
+    loop.driver.load(None)
+    loop.driver.start(updates=updates, epochs=epochs)
+    track = loop.driver.tracks[0]
+    assert (track.updates, track.origin, track.ticks) == (updates, updates, 0)
+    assert track.epoch_updates == (updates if horizon is None else min(updates, 5 * epochs))
+    assert track.plan.params["total_iters"] == (rest or 13)
 
 
 # ---------------------------------------------------------------------------------------- damage
