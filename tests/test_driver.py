@@ -330,7 +330,7 @@ def test_an_ending_leads_to_where_the_schedule_would_end(shape: str) -> None:
     rising = {"name": "linear", "start_factor": 0.5, "end_factor": 1.0, "total_iters": "100%", "interval": "step"}
     decay = {"name": "exponential", "param": "weight_decay", "gamma": 0.5, "interval": "step"}
     for node, end in ((falling, 0.02), (rising, 0.0)):
-        loop = Loop([node, decay], weight_decay=1.0).begin().train(6)
+        loop = Loop([decay, node], weight_decay=1.0).begin().train(6)
         begin = rates(loop.optimizer)[0]
         loop.driver.decay_now("4st", shape)
         loop.driver.decay_now("9st", "linear")  # one has begun already
@@ -365,6 +365,15 @@ def test_what_is_no_ending() -> None:
 def test_two_schedules_of_one_hyper_parameter_are_refused() -> None:
     with pytest.raises(SchedulerConfigError, match=r"schedulers='step': cosine drives lr of optimizer 0 already"):
         Loop([COSINE, {"name": "step"}])
+
+
+def test_a_scheduler_that_is_built_already_is_adopted() -> None:
+    loop = Loop([])
+    scheduler: Any = build({"name": "exponential", "gamma": 0.5, "interval": "step"}, loop.optimizer, RUN)
+    loop.driver.adopt(scheduler)
+    loop.begin().train(3)
+    assert loop.seen == [0.1, 0.05, 0.025]
+    assert loop.driver.tracks[0].bases == (0.1,)
 
 
 def test_an_optimizer_of_its_own_has_a_clock_of_its_own() -> None:

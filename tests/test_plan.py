@@ -15,6 +15,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from lr_configs import plan_data
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.formula import Formula
 from lr_configs.horizon import Horizon
@@ -372,3 +373,89 @@ def test_a_missing_key_is_named() -> None:
     del data["stages"][1][1]["warmup"]
     with pytest.raises(SchedulerConfigError, match=r"^checkpoint\.stages\.decay\.warmup=None"):
         Plan.from_data(data)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, 3, [], [3], [[3]], [[3, 0.5, 1]], [[-1, 0.5]], [[1.5, 0.5]], [[True, 0.5]], [[3, True]], [[3, None]],
+     [[3, -0.1]], [[3, math.inf]], [[3, math.nan]], [[0, 0], [3, "1"]]],
+)  # fmt: skip
+def test_no_points(value: Any) -> None:
+    with pytest.raises(SchedulerConfigError, match=r"^checkpoint\.k=.*the saved schedule is damaged"):
+        plan_data.points(value, "k")
+    assert plan_data.points([[0, 0], [3, 0.5]], "k") == [[0, 0], [3, 0.5]]
+
+
+@pytest.mark.parametrize("value", [-1, True, 1.5, None, "3", [3]])
+def test_no_counts(value: Any) -> None:
+    with pytest.raises(SchedulerConfigError, match=r"^checkpoint\.k="):
+        plan_data.integer(value, "k")
+    assert [plan_data.integer(n, "k") for n in (0, 5)] == [0, 5]
+
+
+def test_what_a_reader_refuses() -> None:
+    for data in (None, [], "x"):
+        with pytest.raises(SchedulerConfigError, match=r"^checkpoint\.at="):
+            plan_data.reader(data, "at")
+    read = plan_data.reader({"a": "x", "n": 3, "none": None}, "at")
+    assert (read("a", str), read("n", int), read("none", str, None)) == ("x", 3, None)
+    for key, kind, default in (
+        ("a", int, ...),
+        ("a", list, ...),
+        ("none", str, ...),
+        ("missing", str, None),
+        ("n", str, ...),
+    ):
+        with pytest.raises(SchedulerConfigError, match=rf"^checkpoint\.at\.{key}="):
+            read(key, kind, *([] if default is ... else [default]))
+
+
+class Nameless:
+    """A callable without a name, of no module."""
+
+    __module__ = None  # type: ignore[assignment]
+
+    def __call__(self, t: float) -> float:
+        return t
+
+
+def test_names_of_callables() -> None:
+    assert plan_data.name_of(halved) == f"<{__name__}.halved>"
+    assert plan_data.name_of(Nameless()) == "<?.Nameless>"
+    assert plan_data.encode({1: (2, np.int64(3), np.float32(0.5), None, True, halved)}) == {
+        "1": [2, 3, 0.5, None, True, f"<{__name__}.halved>"]
+    }
+
+
+def test_functions_that_take_the_runs_length_are_kept_by_their_name() -> None:
+    def shrinking(t: float, T: int) -> float:
+        return 1 - t / T / 2
+
+    def other(t: float, T: int) -> float:
+        return 1.0
+
+    plan = resolve({"name": "lambda", "lr_lambda": shrinking, "interval": "step"}, RUN)
+    data = plan.to_data()
+    kept = data["params"]["lr_lambda"]
+    assert (kept["T"], kept["function"].endswith("shrinking>")) == (1000, True)
+    assert Plan.from_data(data, plan).params["lr_lambda"](500) == 0.75
+    elsewhere = resolve({"name": "lambda", "lr_lambda": other, "interval": "step"}, RUN)
+    with pytest.raises(SchedulerConfigError, match="a checkpoint cannot keep"):
+        Plan.from_data(data, elsewhere)
+    longer = resolve({"name": "lambda", "lr_lambda": shrinking, "interval": "step"}, Horizon(steps=2000))
+    assert differences(data, longer.to_data()) == [
+        f"lr_lambda {kept['function']} with T=1000 -> {kept['function']} with T=2000"
+    ]
+
+
+def test_a_metric_may_look_like_the_name_of_a_callable() -> None:
+    plan = resolve({"name": "reduce_on_plateau", "monitor": "<val>"}, RUN)
+    assert Plan.from_data(plan.to_data()).config.monitor == "<val>"
+
+
+def test_the_function_is_what_older_checkpoints_hold() -> None:
+    """A new key is in it only where it is used."""
+    warmup = {"steps": 5, "shape": "linear", "start_factor": 0.01}
+    assert resolve({"name": "cosine", "warmup": 5}, RUN).function()["warmup"] == warmup
+    overlapping = resolve({"name": "cosine", "warmup": 5, "warmup_overlap": True}, RUN)
+    assert overlapping.function()["warmup"] == {**warmup, "overlap": True}

@@ -159,6 +159,11 @@ def test_curve_of_one_group_among_several() -> None:
         curve({**node, "eta_min": [0.0, 0.01]}, 0.1, run, group=2)
     assert curve({**node, "eta_min": [0.0, 0.01]}, 0.1, run, group=1)[-1] == 0.01
     assert curve({**node, "eta_min": "10%"}, 0.1, run)[-1] == pytest.approx(0.01)
+    with pytest.raises(SchedulerConfigError, match=r"^eta_min="):
+        curve(node, 0.1, run)
+    del node["interval"]
+    with pytest.raises(SchedulerConfigError, match=r"^stages\.a\.eta_min="):
+        curve({"name": "chained", "interval": "step", "stages": {"a": node}}, 0.1, run)
 
 
 @pytest.mark.parametrize(
