@@ -133,8 +133,8 @@ _IDENTITY = ("ReplaceComparisonOperator_Is_Eq", "ReplaceComparisonOperator_IsNot
 def silent_ranges(tree: ast.Module) -> list[Span]:
     """Where a change cannot be seen.
 
-    Annotations, overloads, imports for the type checker, lists of names; and what only states that something always holds: assertions,
-    ``strict=True`` of `zip`, abstract methods.
+    Annotations, overloads, imports for the type checker, lists of names; and what only states that something always holds:
+    assertions, ``strict=True`` of `zip`, ``frozen=True`` of a dataclass, abstract methods.
     """
     found = [span(part) for node in ast.walk(tree) for part in silent_parts(node)]
     for node in ast.walk(tree):
@@ -159,8 +159,8 @@ def silent_parts(node: ast.AST) -> Iterator[ast.AST]:
         yield node.args[0]
     if isinstance(node, ast.Assert) or (isinstance(node, ast.Raise) and "NotImplementedError" in ast.unparse(node)):
         yield node
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "zip":
-        yield from (keyword for keyword in node.keywords if ast.unparse(keyword) == "strict=True")
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("zip", "dataclass"):
+        yield from (keyword for keyword in node.keywords if ast.unparse(keyword) in ("strict=True", "frozen=True"))
 
 
 def identities(tree: ast.Module) -> list[Span]:

@@ -55,6 +55,7 @@ def test_what_cannot_be_seen_is_left_alone():
     [
         "    assert a > 1",
         "    return [x for x, y in zip(a, b, strict=True)]",
+        "    return dataclass(a, frozen=True)",
         "    raise NotImplementedError",
         "    @abstractmethod",
     ],

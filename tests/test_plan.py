@@ -456,6 +456,6 @@ def test_a_metric_may_look_like_the_name_of_a_callable() -> None:
 def test_the_function_is_what_older_checkpoints_hold() -> None:
     """A new key is in it only where it is used."""
     warmup = {"steps": 5, "shape": "linear", "start_factor": 0.01}
-    assert resolve({"name": "cosine", "warmup": 5}, RUN).function()["warmup"] == warmup
-    overlapping = resolve({"name": "cosine", "warmup": 5, "warmup_overlap": True}, RUN)
+    assert resolve({"name": "cosine", "interval": "step", "warmup": 5}, RUN).function()["warmup"] == warmup
+    overlapping = resolve({"name": "cosine", "interval": "step", "warmup": 5, "warmup_overlap": True}, RUN)
     assert overlapping.function()["warmup"] == {**warmup, "overlap": True}
