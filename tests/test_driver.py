@@ -417,19 +417,19 @@ def test_a_module_that_steps_takes_over() -> None:
     loop.train(3)
     assert scheduler.position == 3
     positions = []
-    for _ in range(3):
+    for _ in range(2):
         scheduler.step()
         loop.train(loop.done + 1)
         positions.append(scheduler.position)
-    assert positions == [1, 2, 3]
+    assert positions == [1, 2]
     assert loop.driver.module_stepped(object()) is True
     saved = loop.checkpoint()
     again = Loop(NODES["one_cycle"]).begin(saved)
     assert again.driver.tracks[0].module_steps
-    assert again.driver.tracks[0].scheduler.position == 3
+    assert again.driver.tracks[0].scheduler.position == 2
     again.driver.let_the_module_step()
     again.driver.tracks[0].scheduler.step()
-    assert again.driver.tracks[0].scheduler.position == 4
+    assert again.driver.tracks[0].scheduler.position == 3
     at_once = Loop(NODES["one_cycle"]).begin()
     at_once.driver.let_the_module_step()
     at_once.driver.tracks[0].scheduler._step_count = 9  # whoever calls it is not told of the order
