@@ -459,3 +459,6 @@ def test_the_function_is_what_older_checkpoints_hold() -> None:
     assert resolve({"name": "cosine", "interval": "step", "warmup": 5}, RUN).function()["warmup"] == warmup
     overlapping = resolve({"name": "cosine", "interval": "step", "warmup": 5, "warmup_overlap": True}, RUN)
     assert overlapping.function()["warmup"] == {**warmup, "overlap": True}
+    before = resolve({"name": "cosine", "warmup": 5}, RUN).to_data()
+    del before["warmup_overlap"], before["cooldown"]
+    assert differences(before, resolve({"name": "cosine", "warmup": 5}, RUN).to_data()) == []
