@@ -8,12 +8,15 @@ from typing import Any
 from lr_configs.curve_tree import Weights
 from lr_configs.slots import Slot
 
-#: up to so many distinct rates are written bucket by bucket
-_BUCKETS = 8
+#: groups that share few rates are written bucket by bucket: up to so many rates, or so many groups for each
+_FEW, _SHARERS = 8, 3
 
 
 class Layout:
     """How the rates of one set of ends are computed and written.
+
+    What was written is known by its weights. Groups with equal ends share one float object, so that a look at its identity
+    tells whether it is still there; the others are compared with what they should hold.
 
     Args:
         groups: the parameter groups.
@@ -25,9 +28,10 @@ class Layout:
         rows: for each group, which of the distinct rates it has.
         columns: the ends of the distinct rates.
         count: number of groups.
-        groups: the groups as they were.
+        last: the last group as it was.
         listed: the optimizer's own list of groups, of which loading a state makes another.
-        single: the one end, or the two ends, that all groups share; None where it is not as simple.
+        write: write the rates of new weights where the groups hold those of old ones, as ``write(groups, old, new)``; returns
+            False where one holds something else, and then nothing is changed, but for tensors, which know what they hold.
     """
 
     def __init__(
@@ -38,7 +42,8 @@ class Layout:
         table: dict[Any, int] = {}
         keys = list(zip(*columns, strict=True)) if len(columns) > 1 else columns[0]
         self.rows = [table.setdefault(key, len(table)) for key in keys] if not alone else list(range(self.count))
-        bucketed = not alone and (len(table) == 1 or (len(table) <= _BUCKETS and 4 * len(table) <= self.count))
+        distinct = len(table)
+        bucketed = distinct > 0 and (distinct <= _FEW or _SHARERS * distinct <= self.count)
         if not bucketed:
             self.rows = list(range(self.count))
             self.columns: tuple[list[float], ...] = columns
@@ -46,38 +51,38 @@ class Layout:
             self.columns = tuple(list(column) for column in zip(*table, strict=True))
         else:
             self.columns = (list(table),)
-        self.groups, self.listed = list(groups), groups
-        self._buckets: list[list[Any]] = []
+        self._groups, self.listed = list(groups), groups
+        self.last = groups[-1] if groups else None
+        self._row: Any = None  # the end, or the ends, that all groups share
+        self._shared: Any = None  # the object that they hold
+        self._records: list[Any] = []  # for each rate: its groups, its first end, and the object that they hold
         self._tensors: list[Slot] = []
-        self.single: Any = None
-        self.write: Callable[[list[Any], list[float], list[float]], bool] = self._chosen(len(table) if bucketed else 0)
+        self.write: Callable[[list[Any], Weights, Weights], bool] = self._chosen(distinct if bucketed else 0, alone)
 
     @classmethod
     def known(cls, rows: list[int], columns: tuple[list[float], ...]) -> Layout:
         """One that compares, and writes nothing before it is made anew."""
         made = cls([], [1.0])
         made.rows, made.columns, made.count = rows, columns, len(rows)
-        made.write = _never
-        made.single = None
         return made
 
-    def _chosen(self, distinct: int) -> Callable[[list[Any], list[float], list[float]], bool]:
+    def _chosen(self, distinct: int, alone: bool) -> Callable[[list[Any], Weights, Weights], bool]:
+        columns = self.columns
         if any(slot is not None for slot in self.slots):
             own = self._tensors = [slot for slot in self.slots if slot is not None and slot.quick]
             each = len(own) == self.count == len({id(slot) for slot in own})
             return self._write_tensors if each else _never
         if not self.count:
             return _never
-        if distinct == 1:
-            row = tuple([column[0] for column in self.columns])
-            self.single = row[0] if len(row) == 1 else row if len(row) < 4 else None
-            return _write_one
+        if distinct == 1 and len(columns) < 4:
+            self._row = columns[0][0] if len(columns) == 1 else tuple([column[0] for column in columns])
+            return self._write_one
         if distinct:
-            self._buckets = [
-                [g for g, row in zip(self.groups, self.rows, strict=True) if row == k] for k in range(distinct)
-            ]
+            self._records = [[[], end, None] for end in columns[0]]
+            for group, row in zip(self._groups, self.rows, strict=True):
+                self._records[row][0].append(group)
             return self._write_buckets
-        return _write_each
+        return self._write_factors if len(columns) == 1 and not alone else self._write_each
 
     def values(self, weights: Weights) -> list[float]:
         """The distinct rates."""
@@ -94,52 +99,118 @@ class Layout:
             return [w * e for w, e in zip(weights, columns[0])]  # noqa: B905
         return [weights * e for e in columns[0]]
 
-    def _write_buckets(self, groups: list[Any], old: list[float], new: list[float]) -> bool:
-        # Dictionaries that are exchanged within the list are looked for at both ends of it.
-        known = self.groups
-        if groups[0] is not known[0] or groups[-1] is not known[-1] or not _same(groups, known):
-            return False
-        for bucket, was, value in zip(self._buckets, old, new):  # noqa: B905 - made together
-            for group in bucket:
-                if group["lr"] is not was:
-                    return False
+    def hold(self, values: list[float]) -> None:
+        """The groups now hold these very objects, one for each of the distinct rates."""
+        if self._row is not None:
+            self._shared = values[0]
+        for record, value in zip(self._records, values, strict=False):
+            record[2] = value
+
+    # ---------------------------------------------------------------- writing
+
+    def _write_one(self, groups: list[Any], old: Weights, new: Weights) -> bool:
+        row, held = self._row, self._shared
+        if new.__class__ is tuple:
+            value = new[0] * row[0] + new[1] * row[1]
+            if len(new) > 2:
+                value += new[2] * row[2]
+        else:
+            value = new * row
+        done = False
+        try:
+            for group in groups:
+                if group["lr"] is not held:
+                    break
                 group["lr"] = value
+            else:
+                self._shared, done = value, True
+        finally:  # also where it is interrupted
+            if not done:
+                _replace(groups, value, held)
+        return done
+
+    def _write_buckets(self, groups: list[Any], old: Weights, new: Weights) -> bool:
+        coming = iter(self.values(new)) if new.__class__ is tuple else None
+        done = False
+        try:
+            for record in self._records:
+                bucket, end, held = record
+                record[2] = value = new * end if coming is None else next(coming)
+                for group in bucket:
+                    if group["lr"] is not held:
+                        break
+                    group["lr"] = value
+                else:
+                    continue
+                break
+            else:
+                done = _same(groups, self._groups)
+        finally:
+            if not done:
+                for record, value in zip(self._records, self.values(old), strict=True):
+                    _replace(record[0], record[2], value)
+                    record[2] = value
+        return done
+
+    def _write_factors(self, groups: list[Any], old: Weights, new: Weights) -> bool:
+        done, other = False, None
+        try:
+            for group, end in zip(groups, self.columns[0]):  # noqa: B905 - counted before
+                if (group["lr"] == old * end) is not True:  # a tensor's answer would be a tensor
+                    other = group
+                    break
+                group["lr"] = new * end
+            else:
+                done = True
+        finally:
+            if not done:
+                self._put_back(groups, other, old, new)
+        return done
+
+    def _write_each(self, groups: list[Any], old: Weights, new: Weights) -> bool:
+        done, other = False, None
+        try:
+            for group, held, value in zip(groups, self.values(old), self.values(new), strict=True):
+                if (group["lr"] == held) is not True:
+                    other = group
+                    break
+                group["lr"] = value
+            else:
+                done = True
+        finally:
+            if not done:
+                self._put_back(groups, other, old, new)
+        return done
+
+    def _put_back(self, groups: list[Any], other: Any, old: Weights, new: Weights) -> None:
+        """Undo a write that came as far as `other`, or was interrupted."""
+        for group, held, value in zip(groups, self.values(old), self.values(new), strict=True):
+            if group is other or (group["lr"] == value) is not True:
+                break
+            group["lr"] = held
+
+    def _write_tensors(self, groups: list[Any], old: Weights, new: Weights) -> bool:
+        values = self.values(new)
+        for group, slot, row in zip(groups, self._tensors, self.rows):  # noqa: B905
+            if group["lr"] is not slot.tensor or not slot.replace(values[row]):
+                return False
         return True
 
-    def _write_tensors(self, groups: list[Any], old: list[float], new: list[float]) -> bool:
-        for group, slot, row in zip(groups, self._tensors, self.rows):  # noqa: B905
-            tensor, view = slot.tensor, slot.view
-            if group["lr"] is not tensor or tensor.data_ptr() != slot.address or view[0] != slot.seen:
-                return False
-            view[0] = new[row]
-            slot.seen = view[0]
-        return True
+
+def _replace(groups: list[Any], value: float, held: Any) -> None:
+    """Undo what was written of a write that has not been finished."""
+    for group in groups:
+        if group["lr"] is value:
+            group["lr"] = held
 
 
 def _same(groups: list[Any], known: list[Any]) -> bool:
-    """Whether the dictionaries are the known ones, which a list compares by identity first."""
+    """Whether the dictionaries are the known ones, which a list compares by identity first; a copy has not the new rate."""
     try:
         return groups == known
     except (RuntimeError, ValueError):  # others hold tensors, which have no one truth
         return False
 
 
-def _never(groups: list[Any], old: list[float], new: list[float]) -> bool:
+def _never(groups: list[Any], old: Weights, new: Weights) -> bool:
     return False
-
-
-def _write_one(groups: list[Any], old: list[float], new: list[float]) -> bool:
-    was, value = old[0], new[0]
-    for group in groups:
-        if group["lr"] is not was:
-            return False
-        group["lr"] = value
-    return True
-
-
-def _write_each(groups: list[Any], old: list[float], new: list[float]) -> bool:
-    for group, was, value in zip(groups, old, new):  # noqa: B905 - counted before
-        if group["lr"] is not was:
-            return False
-        group["lr"] = value
-    return True

@@ -47,9 +47,7 @@ class Writer:
         self._arrivals: dict[int, float] = {}  # the rates that late groups brought
         self._weights: Weights = None
         self._ends: Ends | None = None
-        self._layout = Layout([], [1.0])
-        self._written: list[float] = []  # one value per row of the layout
-        self._writing: list[float] = []  # those of a write that may have been interrupted
+        self._layout = Layout([], [1.0])  # with the weights, what was written
         self._slots: list[Slot | None] = []
         self._members: list[Any] = []  # what tells the groups apart, whose dictionaries are exchanged
         self._momentum = curve.has_momentum()
@@ -80,39 +78,15 @@ class Writer:
         """Write the rates of step `t`, and the momentum that moves along."""
         weights, ends = self.curve.at(t)
         layout, groups = self._layout, self.optimizer.param_groups
-        known = ends is self._ends and groups is layout.listed and len(groups) == layout.count
-        if known and not self.late and self._writing is self._written:  # else the last write was interrupted
-            if weights == self._weights and groups[-1] is layout.groups[-1]:  # where nothing moves, nothing is written
+        if ends is self._ends and groups is layout.listed and len(groups) == layout.count and not self.late:
+            old = self._weights
+            # Where nothing moves, nothing is written.
+            if groups[-1] is layout.last if weights == old else layout.write(groups, old, weights):
+                self._weights = weights
                 self.position = t
-                if self._momentum:  # but momentum, which moves on where a product is 0
+                if self._momentum:  # which moves on where a product is 0
                     self._move_momentum(t)
                 return
-            if layout.single is not None:
-                # One rate for all groups, the usual case, without another call.
-                single = layout.single
-                if weights.__class__ is tuple:
-                    value = weights[0] * single[0] + weights[1] * single[1]
-                    if len(weights) > 2:
-                        value += weights[2] * single[2]
-                else:
-                    value = weights * single
-                was, self._writing = self._written[0], [value]
-                for group in groups:
-                    if group["lr"] is not was:
-                        break
-                    group["lr"] = value
-                else:
-                    self._written, self._weights, self.position = self._writing, weights, t
-                    if self._momentum:
-                        self._move_momentum(t)
-                    return
-            else:
-                self._writing = layout.values(weights)
-                if layout.write(groups, self._written, self._writing):
-                    self._written, self._weights, self.position = self._writing, weights, t
-                    if self._momentum:
-                        self._move_momentum(t)
-                    return
         self._move_slowly(t, weights, ends)
 
     def _move_slowly(self, t: float, weights: Weights, ends: Ends) -> None:
@@ -130,17 +104,25 @@ class Writer:
         if ends is None:
             weights, ends = self.curve.at(t)
         groups = self.optimizer.param_groups
-        self._slots = slots_of(groups)
-        self._lay_out(groups, ends, weights)
-        self._writing = values = self._layout.values(weights)
-        done: set[int] = set()
-        for group, slot, row in zip(groups, self._slots, self._layout.rows, strict=True):
-            if slot is None:
-                group["lr"] = values[row]
-            elif id(slot) not in done:
-                slot.write(values[row])
-                done.add(id(slot))
-        self._written, self._weights, self._ends = values, weights, ends
+        self._slots = slots = slots_of(groups)
+        layout = self._laid_out(groups, ends, weights)
+        values, done, held = layout.values(weights), False, [group["lr"] for group in groups]
+        written: set[int] = set()
+        try:
+            for group, slot, row in zip(groups, slots, layout.rows, strict=True):
+                if slot is None:
+                    group["lr"] = values[row]
+                elif id(slot) not in written:
+                    slot.write(values[row])
+                    written.add(id(slot))
+            done = True
+        finally:
+            if not done:  # interrupted; tensors know what they hold
+                for group, slot, lr in zip(groups, slots, held, strict=True):
+                    if slot is None:
+                        group["lr"] = lr
+        layout.hold(values)
+        self._layout, self._weights, self._ends = layout, weights, ends
         self.position, self.late, self.off_curve = t, late, False
         self._members = [_member(group) for group in groups]
         if self._momentum:
@@ -178,13 +160,13 @@ class Writer:
 
     def forget(self) -> None:
         """What the groups hold is no edit of what was written."""
-        self._weights, self._ends, self._written, self._writing = None, None, [], []
+        self._weights, self._ends = None, None
 
-    def _lay_out(self, groups: list[Any], ends: Ends, weights: Weights) -> None:
+    def _laid_out(self, groups: list[Any], ends: Ends, weights: Weights) -> Layout:
         columns = ends.columns
         if any(scale != 1.0 for scale in self.scales):
             columns = tuple([e * s for e, s in zip(column, self.scales, strict=True)] for column in columns)
-        self._layout = Layout(groups, *columns, slots=self._slots, alone=weights.__class__ is list)
+        return Layout(groups, *columns, slots=self._slots, alone=weights.__class__ is list)
 
     def _move_momentum(self, t: float) -> None:
         found = self.curve.momentum_at(t)
@@ -217,9 +199,10 @@ class Writer:
             self.curve.rebind()  # some schedules keep their numbers in the groups
         slots = slots_of(groups)
         kept = self._kept(groups)
+        written = self._layout.values(self._weights)
         for i in range(min(kept, self._layout.count)):
             if i not in self.late:
-                scales[i] *= self._edit(i, groups[i]["lr"], slots[i])
+                scales[i] *= self._edit(i, groups[i]["lr"], slots[i], written[self._layout.rows[i]])
             elif i in self._arrivals:
                 scales[i] *= self._edit_on_arrival(i, float(groups[i]["lr"]))
         edited = scales != self.scales
@@ -272,8 +255,7 @@ class Writer:
     def _again(self) -> None:
         """What is there is what was written: the next write compares with it."""
         weights, ends = self.curve.at(self.position)
-        self._lay_out(self.optimizer.param_groups, ends, weights)
-        self._written = self._writing = self._layout.values(weights)
+        self._layout = self._laid_out(self.optimizer.param_groups, ends, weights)
         self._weights, self._ends = weights, ends
 
     def _known(self, slot: Slot | None) -> Slot | None:
@@ -282,14 +264,11 @@ class Writer:
             slot if slot is None else next((s for s in self._slots if s is not None and s.tensor is slot.tensor), slot)
         )
 
-    def _edit(self, i: int, lr: Any, slot: Slot | None) -> float:
+    def _edit(self, i: int, lr: Any, slot: Slot | None, written: float) -> float:
         """The ratio between what group `i` holds and what was written there."""
-        row = self._layout.rows[i]
-        written, old = self._written[row], self._slots[i] if i < len(self._slots) else None
+        old = self._slots[i] if i < len(self._slots) else None
         if slot is None:
-            pending = self._writing[row] if row < len(self._writing) else written
-            # An edit may have the value that comes next, and never its very object.
-            same = lr is pending or lr == written or math.isclose(lr, written, rel_tol=_SAME)
+            same = lr == written or math.isclose(lr, written, rel_tol=_SAME) or written != written
             return 1.0 if same or not written else lr / written
         if old is not None and old.tensor is slot.tensor:
             if not old.edited():
