@@ -11,7 +11,6 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Optional, TypeVar
 
 from lr_configs.errors import SchedulerConfigError
@@ -46,6 +45,18 @@ else:
 
 
 C = TypeVar("C", bound="SchedulerConfig")
+
+
+class Parameters:
+    """What a formula reads: the resolved parameters of a schedule as attributes."""
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
 
 def every(step: int) -> range:
@@ -328,7 +339,7 @@ class SchedulerConfig:
     @staticmethod
     def with_base(p: Any, base: float) -> Any:
         """A copy of the parameters, for one group with this base; its floor is another share of its rate."""
-        one = SimpleNamespace(**vars(p))
+        one = Parameters(**vars(p))
         one.base_lrs = [base]
         if hasattr(p, "eta_min"):
             one.eta_min = late_value(p.eta_min, p.base_lrs, base)

@@ -14,11 +14,10 @@ import math
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lr_configs import ops
-from lr_configs.config import SchedulerConfig
+from lr_configs.config import Parameters, SchedulerConfig
 from lr_configs.group_values import values_per_group
 from lr_configs.ops import scalar
 from lr_configs.shapes import falling
@@ -152,7 +151,7 @@ class Leaf(Curve):
         p: its resolved parameters as attributes.
     """
 
-    def __init__(self, schedule: type[SchedulerConfig], p: SimpleNamespace) -> None:
+    def __init__(self, schedule: type[SchedulerConfig], p: Parameters) -> None:
         self.schedule, self.p = schedule, p
         self.weights: Callable[[Any, Any, Any], Weights] = schedule.weights
         self.rebind()
@@ -168,6 +167,7 @@ class Leaf(Curve):
         moving = self.schedule.momentum(self.p)
         self._momentum = None if moving is None else Ends(moving)
         self._last: tuple[Any, Weights] = (None, None)
+        self._plain = self._floor is None and self._momentum is None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Leaf) and (self.schedule, self.ends) == (other.schedule, other.ends)
@@ -178,7 +178,10 @@ class Leaf(Curve):
         """Weights and ends at step `t`."""
         if self.p.base_lrs != self.bases:  # somebody has written into the list
             self.rebind()
-        weights = self.weights(self.p, t, m)
+        formula = self.weights
+        weights = formula(self.p, t, m)
+        if self._plain:
+            return weights, self.ends
         if self._floor is not None:
             weights = _raised(weights, self._floor, m)
         if self._momentum is not None and m is scalar:
@@ -562,7 +565,7 @@ def bind(plan: Plan, bases: Sequence[float], names: Sequence[str | None] | None 
     if plan.stages:
         children = [bind(stage, bases, names) for _, stage in plan.stages]
         return surround(arranged(plan, children, list(bases)), plan)
-    p = SimpleNamespace(**{**plan.params, **values_per_group(plan.config, bases, names, plan.key, plan.params)})
+    p = Parameters(**{**plan.params, **values_per_group(plan.config, bases, names, plan.key, plan.params)})
     p.base_lrs = list(bases)
     type(plan.config).prepare(p)
     return surround(Leaf(type(plan.config), p), plan)

@@ -183,7 +183,7 @@ class Product:
 
     def __call__(self, t: float) -> float:
         """The product up to step `t`; between two steps, the factor of the next one to that share."""
-        whole = math.floor(t)
+        whole = t if t.__class__ is int else math.floor(t)
         if whole == self._at + 1:  # one step further, the usual case
             self._advance(whole)
         elif whole != self._at:
@@ -196,7 +196,9 @@ class Product:
         return float(self._high * scalar.power(float(self.function(whole + 1)), t - whole))
 
     def _advance(self, t: int) -> None:
-        f = float(self.function(t))
+        f = self.function(t)
+        if f.__class__ is not float:
+            f = float(f)
         high = self._high
         split = 134217729.0 * high
         a = split - (split - high)

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from lr_configs.config import Landmarks
+from lr_configs.config import Landmarks, Parameters
 
 if TYPE_CHECKING:
     from lr_configs.plan import Plan
@@ -44,7 +43,7 @@ class Part:
     @cached_property
     def landmarks(self) -> Landmarks:
         """What its file says."""
-        return type(self.plan.config).landmarks(SimpleNamespace(**self.plan.params))
+        return type(self.plan.config).landmarks(Parameters(**self.plan.params))
 
     @property
     def bounded(self) -> bool:

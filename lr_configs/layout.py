@@ -22,26 +22,28 @@ class Layout:
         groups: the parameter groups.
         *columns: the ends, edits included: a list with one number per group for each end.
         slots: the tensors among the rates.
-        alone: every group has a weight of its own.
+        kind: of the weights: numbers, tuples with one for each end, or lists with one for each group.
 
     Attributes:
+        kind: see above.
         rows: for each group, which of the distinct rates it has.
         columns: the ends of the distinct rates.
         count: number of groups.
         last: the last group as it was.
         listed: the optimizer's own list of groups, of which loading a state makes another.
+        single: the one end, or the two or three ends, that all groups share; None where it is not as simple.
         write: write the rates of new weights where the groups hold those of old ones, as ``write(groups, old, new)``; returns
             False where one holds something else, and then nothing is changed, but for tensors, which know what they hold.
     """
 
     def __init__(
-        self, groups: list[Any], *columns: list[float], slots: list[Slot | None] | None = None, alone: bool = False
+        self, groups: list[Any], *columns: list[float], slots: list[Slot | None] | None = None, kind: type = float
     ) -> None:
-        self.count = len(groups)
+        self.count, self.kind = len(groups), kind
         self.slots = slots or []
         table: dict[Any, int] = {}
         keys = list(zip(*columns, strict=True)) if len(columns) > 1 else columns[0]
-        self.rows = [table.setdefault(key, len(table)) for key in keys] if not alone else list(range(self.count))
+        self.rows = [table.setdefault(key, len(table)) for key in keys] if kind is not list else list(range(self.count))
         distinct = len(table)
         bucketed = distinct > 0 and (distinct <= _FEW or _SHARERS * distinct <= self.count)
         if not bucketed:
@@ -53,11 +55,11 @@ class Layout:
             self.columns = (list(table),)
         self._groups, self.listed = list(groups), groups
         self.last = groups[-1] if groups else None
-        self._row: Any = None  # the end, or the ends, that all groups share
+        self.single: Any = None
         self._shared: Any = None  # the object that they hold
         self._records: list[Any] = []  # for each rate: its groups, its first end, and the object that they hold
         self._tensors: list[Slot] = []
-        self.write: Callable[[list[Any], Weights, Weights], bool] = self._chosen(distinct if bucketed else 0, alone)
+        self.write: Callable[[list[Any], Weights, Weights], bool] = self._chosen(distinct if bucketed else 0)
 
     @classmethod
     def known(cls, rows: list[int], columns: tuple[list[float], ...]) -> Layout:
@@ -66,7 +68,7 @@ class Layout:
         made.rows, made.columns, made.count = rows, columns, len(rows)
         return made
 
-    def _chosen(self, distinct: int, alone: bool) -> Callable[[list[Any], Weights, Weights], bool]:
+    def _chosen(self, distinct: int) -> Callable[[list[Any], Weights, Weights], bool]:
         columns = self.columns
         if any(slot is not None for slot in self.slots):
             own = self._tensors = [slot for slot in self.slots if slot is not None and slot.quick]
@@ -75,18 +77,20 @@ class Layout:
         if not self.count:
             return _never
         if distinct == 1 and len(columns) < 4:
-            self._row = columns[0][0] if len(columns) == 1 else tuple([column[0] for column in columns])
+            self.single = columns[0][0] if len(columns) == 1 else tuple([column[0] for column in columns])
             return self._write_one
         if distinct:
             self._records = [[[], end, None] for end in columns[0]]
             for group, row in zip(self._groups, self.rows, strict=True):
                 self._records[row][0].append(group)
             return self._write_buckets
-        return self._write_factors if len(columns) == 1 and not alone else self._write_each
+        return self._write_factors if len(columns) == 1 and self.kind is not list else self._write_each
 
     def values(self, weights: Weights) -> list[float]:
         """The distinct rates."""
         columns = self.columns
+        if weights.__class__ is float:
+            return [weights * e for e in columns[0]]
         if weights.__class__ is tuple:
             if len(columns) == 2:
                 x, y = weights
@@ -101,7 +105,7 @@ class Layout:
 
     def hold(self, values: list[float]) -> None:
         """The groups now hold these very objects, one for each of the distinct rates."""
-        if self._row is not None:
+        if self.single is not None:
             self._shared = values[0]
         for record, value in zip(self._records, values, strict=False):
             record[2] = value
@@ -109,7 +113,7 @@ class Layout:
     # ---------------------------------------------------------------- writing
 
     def _write_one(self, groups: list[Any], old: Weights, new: Weights) -> bool:
-        row, held = self._row, self._shared
+        row, held = self.single, self._shared
         if new.__class__ is tuple:
             value = new[0] * row[0] + new[1] * row[1]
             if len(new) > 2:
@@ -192,8 +196,11 @@ class Layout:
     def _write_tensors(self, groups: list[Any], old: Weights, new: Weights) -> bool:
         values = self.values(new)
         for group, slot, row in zip(groups, self._tensors, self.rows):  # noqa: B905
-            if group["lr"] is not slot.tensor or not slot.replace(values[row]):
+            tensor, view = slot.tensor, slot.view
+            if group["lr"] is not tensor or tensor.data_ptr() != slot.address or view[0] != slot.seen:
                 return False
+            view[0] = values[row]
+            slot.seen = view[0]
         return True
 
 

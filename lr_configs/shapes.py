@@ -32,7 +32,7 @@ def falling(shape: str, left: Any, m: Any) -> Any:
     [0.5, 0.5, 0.293, 0.75, 0.414]
     """
     if shape == "cosine":
-        return m.sin(left * _HALF_PI) ** 2
+        return m.sin2(left * _HALF_PI)
     if shape == "1-sqrt":
         return left / (1.0 + m.sqrt(1.0 - left))
     if shape == "1-square":

@@ -82,15 +82,6 @@ class Slot:
             view[0] = value
             self.seen = view[0]
 
-    def replace(self, value: float) -> bool:
-        """Write `value` where what was written last is still there, by the quick way."""
-        view = self.view
-        if self.tensor.data_ptr() != self.address or view[0] != self.seen:
-            return False
-        view[0] = value
-        self.seen = view[0]
-        return True
-
     def __getstate__(self) -> tuple[Any, ...]:
         return self.tensor, self.seen, self._version == self.tensor._version
 

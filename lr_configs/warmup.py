@@ -45,7 +45,7 @@ def way(shape: str, start: float, W: int, t: Any, m: Any) -> tuple[Any, Any]:
     if shape == "constant":
         return m.where(t >= 0, start, start), 0.0
     if shape == "cosine":
-        return start * m.sin((W - t) * _HALF_PI / W) ** 2, m.sin(t * _HALF_PI / W) ** 2
+        return start * m.sin2((W - t) * _HALF_PI / W), m.sin2(t * _HALF_PI / W)
     if shape == "exponential" and start < 1:
         gone = (m.power(start, (W - t) / W) - start) / (1.0 - start)
         return start * (1.0 - gone), gone

@@ -78,10 +78,11 @@ class Writer:
         """Write the rates of step `t`, and the momentum that moves along."""
         weights, ends = self.curve.at(t)
         layout, groups = self._layout, self.optimizer.param_groups
-        if ends is self._ends and groups is layout.listed and len(groups) == layout.count and not self.late:
-            old = self._weights
+        known = ends is self._ends and groups is layout.listed and len(groups) == layout.count
+        if known and weights.__class__ is layout.kind and not self.late:
+            old, write = self._weights, layout.write
             # Where nothing moves, nothing is written.
-            if groups[-1] is layout.last if weights == old else layout.write(groups, old, weights):
+            if groups[-1] is layout.last if weights == old else write(groups, old, weights):
                 self._weights = weights
                 self.position = t
                 if self._momentum:  # which moves on where a product is 0
@@ -166,7 +167,7 @@ class Writer:
         columns = ends.columns
         if any(scale != 1.0 for scale in self.scales):
             columns = tuple([e * s for e, s in zip(column, self.scales, strict=True)] for column in columns)
-        return Layout(groups, *columns, slots=self._slots, alone=weights.__class__ is list)
+        return Layout(groups, *columns, slots=self._slots, kind=weights.__class__)
 
     def _move_momentum(self, t: float) -> None:
         found = self.curve.momentum_at(t)
@@ -174,12 +175,18 @@ class Writer:
             return
         groups = self.optimizer.param_groups
         weights, ends = found
-        if ends.row is not None:
+        if ends.row is None:
+            values = mix(weights, ends)
+        else:
             row = ends.row
             value = weights[0] * row[0] + weights[1] * row[1]
-            values = [value if len(row) == 2 else value + weights[2] * row[2]] * len(groups)
-        else:
-            values = mix(weights, ends)
+            if len(row) > 2:
+                value += weights[2] * row[2]
+            if not self.late and "betas" not in groups[0]:  # the usual case
+                for group in groups:
+                    group["momentum"] = value
+                return
+            values = [value] * len(groups)
         for i, (group, value) in enumerate(zip(groups, values)):  # noqa: B905 - the latest groups have none yet
             if i in self.late:
                 continue

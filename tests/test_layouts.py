@@ -10,6 +10,7 @@ import torch
 from helpers import optimizer, rates
 
 import lr_configs.schedulers as ours
+from lr_configs import build
 
 RATES = {
     "one": [0.1] * 6,
@@ -143,3 +144,20 @@ def test_each_of_many_rates_that_several_groups_share() -> None:
         schedule.jump(t)
         assert rates(opt) == [rate * 0.5**t for rate in own]
         assert len({id(group["lr"]) for group in opt.param_groups}) == 40
+
+
+@pytest.mark.parametrize("tensors", [False, True])
+@pytest.mark.parametrize("own", [[0.1, 0.1], [0.1, 0.2] * 3])
+def test_groups_that_begin_alike_and_end_at_floors_of_their_own(own: list[float], tensors: bool) -> None:
+    opt = optimizer(len(own))
+    for group, rate in zip(opt.param_groups, own, strict=True):
+        group["lr"] = torch.tensor(rate, dtype=torch.float64) if tensors else rate
+    floors = [rate / (10 + i) for i, rate in enumerate(own)]
+    node = {"name": "warmup_stable_decay", "total_steps": 8, "decay": 4, "decay_shape": "geometric", "interval": "step"}
+    schedule: Any = build({**node, "eta_min": floors}, opt)
+    for t in range(1, 10):
+        opt.step()
+        schedule.step()
+        gone = min(max(t - 4, 0) / 4, 1)
+        shares = [(floor / rate) ** gone for rate, floor in zip(own, floors, strict=True)]
+        assert rates(opt) == pytest.approx([a * b for a, b in zip(own, shares, strict=True)], rel=1e-12)

@@ -139,9 +139,10 @@ def test_groups_in_another_order_are_looked_at(name: str) -> None:
         (1, 1, [0], True),
         (3, 1, [0, 0, 0], True),
         (8, 2, [0, 1] * 4, False),
-        (7, 2, list(range(7)), False),
+        (7, 2, [0, 1, 0, 1, 0, 1, 0], False),
         (32, 8, [*range(8)] * 4, False),
-        (36, 9, list(range(36)), False),
+        (27, 9, [*range(9)] * 3, False),
+        (26, 9, list(range(26)), False),
     ],
 )
 def test_groups_with_the_same_rates_are_written_together(

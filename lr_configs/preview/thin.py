@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from lr_configs.config import Parameters
 from lr_configs.landmarks import Part, cooldowns, parts
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _goes_one_way(part: Part) -> bool:
     says = next(cls for cls in config.__mro__ if "goes_one_way" in vars(cls) or "one_way" in vars(cls))
     formula = next(cls for cls in config.__mro__ if "weights" in vars(cls))
     # Who replaces a formula has not said anything of the new one.
-    return issubclass(says, formula) and config.goes_one_way(SimpleNamespace(**part.plan.params))
+    return issubclass(says, formula) and config.goes_one_way(Parameters(**part.plan.params))
 
 
 def kept(x: NDArray[Any], y: NDArray[Any], end: float, bins: int) -> NDArray[Any]:

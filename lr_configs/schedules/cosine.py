@@ -42,7 +42,7 @@ class CosineAnnealingLRConfig(FloorConfig):
     def weights(p: Any, t: Any, m: Any) -> Any:
         """In the half-angle form, whose argument is exact near the lower end, where the other one cancels."""
         n = p.T_max
-        f = _altered(p, t, m) if p.altered else m.sin((n - t % (2 * n)) * _HALF_PI / n) ** 2
+        f = _altered(p, t, m) if p.altered else m.sin2((n - t % (2 * n)) * _HALF_PI / n)
         return between(f, p)
 
     @classmethod
@@ -69,10 +69,10 @@ def _altered(p: Any, t: Any, m: Any) -> Any:
         gone = n - left
     waves = 2 * p.cycles
     if waves % 2 == 1:  # it ends at the floor
-        f = m.sin(((waves * left + n) % (2 * n) - n) * _HALF_PI / n) ** 2
+        f = m.sin2(((waves * left + n) % (2 * n) - n) * _HALF_PI / n)
     else:
         # In two parts, of which the first one is exact: near an inner turn nearly all of the product cancels.
         split = 134217729.0 * waves
         whole = split - (split - waves)
-        f = m.sin((n - whole * gone % (2 * n) - (waves - whole) * gone) * _HALF_PI / n) ** 2
+        f = m.sin2((n - whole * gone % (2 * n) - (waves - whole) * gone) * _HALF_PI / n)
     return f if p.power == 1 else f**p.power

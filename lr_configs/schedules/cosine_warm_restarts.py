@@ -103,7 +103,7 @@ def _end(p: Any) -> float:
 
 
 def _cosine(now: Any, n: float, m: Any) -> Any:
-    return m.sin((n - now) * _HALF_PI / n) ** 2
+    return m.sin2((n - now) * _HALF_PI / n)
 
 
 @lru_cache(maxsize=64)

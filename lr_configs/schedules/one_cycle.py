@@ -82,9 +82,10 @@ class OneCycleLRConfig(SchedulerConfig):
     @staticmethod
     def weights(p: Any, t: Any, m: Any) -> Any:
         """The shares of the first, the highest and the last rate."""
-        t = m.minimum(t, p.phases[-1][1])
+        spans = p.phases
+        t = m.minimum(t, spans[-1][1])
         now = m.first(t)
-        for start, end, first, last in p.phases:  # noqa: B007 - the last one is left standing
+        for start, end, first, last in spans:  # noqa: B007 - the last one is left standing
             if now <= end:
                 break
         width = end - start
@@ -93,7 +94,7 @@ class OneCycleLRConfig(SchedulerConfig):
         elif p.anneal_strategy == "linear":
             to_go, gone = (end - t) / width, (t - start) / width
         else:
-            to_go, gone = m.sin((end - t) / width * _HALF_PI) ** 2, m.sin((t - start) / width * _HALF_PI) ** 2
+            to_go, gone = m.sin2((end - t) / width * _HALF_PI), m.sin2((t - start) / width * _HALF_PI)
         if last == LAST:
             return (to_go, 0.0, gone) if first == FIRST else (0.0, to_go, gone)
         return (to_go, gone, 0.0) if first == FIRST else (gone, to_go, 0.0)

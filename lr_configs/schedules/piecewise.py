@@ -94,7 +94,7 @@ class PiecewiseLRConfig(ClampedConfig):
         (start, first), (end, last) = points[i - 1], points[i]
         x, left = (t - start) / (end - start), (end - t) / (end - start)
         if p.interpolation == "cosine":
-            x, left = m.sin(x * _HALF_PI) ** 2, m.sin(left * _HALF_PI) ** 2
+            x, left = m.sin2(x * _HALF_PI), m.sin2(left * _HALF_PI)
         return first * left + last * x
 
     def peak(self) -> float:

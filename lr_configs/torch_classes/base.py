@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 from torch.optim import lr_scheduler
 
-from lr_configs.config import SchedulerConfig
+from lr_configs.config import Parameters, SchedulerConfig
 from lr_configs.curve_tree import Curve, Leaf, surround
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.torch_classes import state as states
@@ -114,7 +113,7 @@ class CurveScheduler:
 
     def make_curve(self) -> Curve:
         """The curve of this scheduler, with what its plan puts around it."""
-        self.leaf = leaf = Leaf(self.schedule, SimpleNamespace(**self.parameters()))
+        self.leaf = leaf = Leaf(self.schedule, Parameters(**self.parameters()))
         return leaf if self.plan is None else surround(leaf, self.plan)
 
     def rebind(self) -> None:
@@ -182,8 +181,7 @@ class CurveScheduler:
 
     def step(self, epoch: Any = None) -> None:
         """Advance by one step, or to step `epoch` (any step, in constant time)."""
-        own = self.__dict__
-        writer = own.get("writer")
+        own, writer = self.__dict__, self.writer
         if epoch is None and writer is not None and writer.alone:
             own["_step_count"] += 1
             own["last_epoch"] = t = own["last_epoch"] + 1

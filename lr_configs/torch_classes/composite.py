@@ -80,8 +80,7 @@ class _Composite(CurveScheduler):
 
     def step(self, epoch: Any = None) -> None:
         """Advance by one step; a metric-driven composite takes the metric here, as ``step(metrics)``."""
-        own = self.__dict__
-        writer = own.get("writer")
+        own, writer = self.__dict__, self.writer
         if epoch is None and writer is not None and writer.alone:
             own["steps_made"] += 1
             own[self.step_key] = t = own[self.step_key] + 1

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from types import SimpleNamespace
 from typing import Any
 
 from torch.optim import Optimizer, lr_scheduler
 
-from lr_configs.config import SchedulerConfig, own_keys
+from lr_configs.config import Parameters, SchedulerConfig, own_keys
 from lr_configs.own import SteppedConfig
 from lr_configs.torch_classes.base import CurveScheduler
 from lr_configs.torch_classes.keywords import checked_by_hand
@@ -34,7 +33,7 @@ class _Derived(CurveScheduler):
 
     def parameters(self) -> dict[str, Any]:
         """The keys of the schedule, and what it computes from them once."""
-        p = SimpleNamespace(**{key: self.__dict__[key] for key in own_keys(self.schedule)}, base_lrs=self.base_lrs)
+        p = Parameters(**{key: self.__dict__[key] for key in own_keys(self.schedule)}, base_lrs=self.base_lrs)
         self.schedule.prepare(p)
         return dict(p.__dict__)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer, lr_scheduler
 
+from lr_configs.config import Parameters
 from lr_configs.curve_tree import Curve, Leaf, surround
 from lr_configs.schedules import ReduceLROnPlateauConfig
 from lr_configs.slots import slots_of
@@ -49,7 +49,7 @@ class ReduceLROnPlateau(CurveScheduler, lr_scheduler.ReduceLROnPlateau):
 
     def make_curve(self) -> Curve:
         """1, behind a warmup."""
-        leaf = Leaf(self.schedule, SimpleNamespace(base_lrs=self.own_bases))
+        leaf = Leaf(self.schedule, Parameters(base_lrs=self.own_bases))
         return leaf if self.plan is None else surround(leaf, self.plan)
 
     def rebind(self) -> None:
