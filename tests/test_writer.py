@@ -161,7 +161,7 @@ def test_groups_with_the_same_rates_are_written_together(
     assert [four.values((2.0, 4.0, 6.0, 8.0))[row] for row in rows] == pytest.approx([2.0 * end + 9.0 for end in ends])
     assert three.single == ((1.0, 0.5, 0.5) if single else None)
     assert four.single is None
-    alone = Layout(dicts, ends, alone=True)
+    alone = Layout(dicts, ends, kind=list)
     assert alone.rows == list(range(groups))
     assert alone.single is None
 
