@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -44,27 +44,31 @@ class Adapter:
     Args:
         source: the scheduler, or a function of the optimizer that makes it.
         monitor: the metric that it gets with every epoch.
+        key: names its optimizer, where there are several and it has not its own.
 
     Attributes:
         scheduler: the scheduler, once there is an optimizer.
         updates: that the optimizer has made.
     """
 
-    def __init__(self, source: Any, monitor: str | None = None) -> None:
-        self._source, self._monitor = source, monitor
+    def __init__(self, source: Any, monitor: str | None = None, key: str | None = None) -> None:
+        self._source, self._monitor, self._key = source, monitor, key
         self._state: Any = None
         self._hook: optimizers.Handle | None = None
         self.scheduler: Any = None
         self.updates = 0
 
-    def attach(self, known: list[Any]) -> None:
-        """Make the scheduler on the first of the run's optimizers, or find its own among them.
+    def attach(self, known: list[Any], module: Any) -> None:
+        """Make the scheduler on one of the run's optimizers, or find its own among them.
 
         Raises:
             SchedulerConfigError: for what cannot be stepped, and for another run's optimizer.
         """
         there = steps(self._source) and not isinstance(self._source, type)
-        made = self._source if there else self._source(known[0])
+        own = getattr(self._source, "optimizer", None) if there else None
+        if own is None:
+            own = known[optimizers.find(known, module, self._key)]
+        made = self._source if there else self._source(own)
         if isinstance(made, LRScheduler):
             raise SchedulerConfigError(
                 "scheduler", type(made).__name__, "this is a scheduler of torch's kind",
@@ -77,7 +81,7 @@ class Adapter:
                 "this has neither step(epoch) nor step_update(n)",
                 "Give a scheduler, or a function that makes one",
             )
-        own = getattr(made, "optimizer", known[0])
+        own = getattr(made, "optimizer", own)
         if not any(one is own for one in known):
             raise SchedulerConfigError(
                 "scheduler", type(made).__name__, "its optimizer is none of the trainer's",
@@ -88,12 +92,12 @@ class Adapter:
 
     def start(self, updates: int, epochs: int) -> None:
         """Go on after so many updates and epochs, and count from here."""
-        self.updates = updates
-        if self._state is not None and hasattr(self.scheduler, "load_state_dict"):
-            self.scheduler.load_state_dict(self._state)
-        self._state = None
-        if updates:
-            self._call("step_update", updates)
+        saved, self._state = self._state or {}, None
+        self.updates = saved.get("updates", updates)
+        if "scheduler" in saved and hasattr(self.scheduler, "load_state_dict"):
+            self.scheduler.load_state_dict(saved["scheduler"])
+        if self.updates:
+            self._call("step_update", self.updates)
         if epochs:
             self._call("step", epochs)
         self.close()
@@ -123,9 +127,10 @@ class Adapter:
             self._hook.remove()
         self._hook = None
 
-    def save(self) -> Any:
-        """The scheduler's own state, if it has one."""
-        return self.scheduler.state_dict() if hasattr(self.scheduler, "state_dict") else None
+    def save(self) -> dict[str, Any]:
+        """How far it is, and the scheduler's own state, if it has one."""
+        has_state = hasattr(self.scheduler, "state_dict")
+        return {"updates": self.updates, **({"scheduler": self.scheduler.state_dict()} if has_state else {})}
 
     def load(self, state: Any) -> None:
         """Keep a state until :meth:`start`."""
@@ -133,3 +138,60 @@ class Adapter:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_hook": None}
+
+
+class Adapters:
+    """The schedulers of other libraries among those that a callback is given.
+
+    Args:
+        scheduler: one for the only optimizer.
+        schedulers: one for each of several optimizers, by the optimizer's name.
+        monitor: the metric that they get with every epoch.
+
+    Attributes:
+        rest: ``(scheduler, schedulers)`` without them.
+    """
+
+    def __init__(self, scheduler: Any, schedulers: Any, monitor: str | None = None) -> None:
+        named = schedulers if isinstance(schedulers, Mapping) else {}
+        theirs = {str(key): node for key, node in named.items() if is_foreign(node)}
+        self._adapters = [Adapter(node, monitor, key) for key, node in theirs.items()]
+        self.rest = scheduler, schedulers
+        if theirs:
+            self.rest = scheduler, {key: node for key, node in named.items() if str(key) not in theirs}
+        if is_foreign(scheduler):
+            self._adapters.append(Adapter(scheduler, monitor))
+            self.rest = None, schedulers
+
+    def __len__(self) -> int:
+        return len(self._adapters)
+
+    def attach(self, known: list[Any], module: Any) -> None:
+        """Make or find each on its optimizer."""
+        for one in self._adapters:
+            one.attach(known, module)
+
+    def start(self, updates: int, epochs: int) -> None:
+        """Go on after so many updates and epochs."""
+        for one in self._adapters:
+            one.start(updates, epochs)
+
+    def end_epoch(self, epochs: int, value_of: Callable[[str], float | None]) -> None:
+        """So many epochs have ended."""
+        for one in self._adapters:
+            one.end_epoch(epochs, value_of)
+
+    def close(self) -> None:
+        """Let go of the optimizers."""
+        for one in self._adapters:
+            one.close()
+
+    def save(self, checkpoint: dict[str, Any]) -> None:
+        """Put their states into a checkpoint, where they have begun."""
+        if self._adapters and all(one.scheduler is not None for one in self._adapters):
+            checkpoint[KEY] = [one.save() for one in self._adapters]
+
+    def load(self, checkpoint: Mapping[str, Any]) -> None:
+        """Keep their states of a checkpoint until :meth:`start`."""
+        for one, state in zip(self._adapters, checkpoint.get(KEY) or (), strict=False):
+            one.load(state)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch.optim import Optimizer
 
-from lr_configs import adapter, optimizers, report, run
+from lr_configs import optimizers, report, run
+from lr_configs.adapter import Adapters
 from lr_configs.arguments import ON_EXISTING, check_choice, check_keys, check_one, check_total, schedules_of
 from lr_configs.builder import build_plan, check_monitor
 from lr_configs.config import SchedulerConfig
@@ -45,9 +46,10 @@ class LRSchedulerCallback(Callback):
     Args:
         scheduler: the schedule: a composed node, a dict with a name, a config object or a name; a list drives several
             hyper-parameters of one optimizer (`param`). A scheduler of another library with ``step(epoch)`` or
-            ``step_update(n)``, such as timm's, or a function of the optimizer that makes one, is attached as it is. Without it the callback drives the schedules of ours that the
-            module's ``configure_optimizers`` builds.
-        schedulers: for several optimizers, a mapping from the optimizer to its schedule (or list of them). The
+            ``step_update(n)``, such as timm's, or a function of the optimizer that makes one, is attached as it is. Without
+            it the callback drives the schedules of ours that the module's ``configure_optimizers`` builds.
+        schedulers: for several optimizers, a mapping from the optimizer to its schedule (or list of them, or scheduler of
+            another library). The
             optimizer is an index, the attribute of the module that holds it, or the attribute that holds what it
             trains (``generator``).
         total_steps: updates of the run, where the trainer cannot tell or should not; for several optimizers, a mapping
@@ -92,8 +94,8 @@ class LRSchedulerCallback(Callback):
         self.on_existing, self.resume = on_existing, resume
         self.log, self.progress_bar, self.tensor_lr = log, progress_bar, tensor_lr
         self.decay_file = None if decay_file is None else DecayFile(Path(decay_file))
-        self.foreign = adapter.Adapter(scheduler, monitor) if adapter.is_foreign(scheduler) else None
-        self.asked = list(schedules_of(None if self.foreign else scheduler, schedulers))
+        self.foreign = Adapters(scheduler, schedulers, monitor)
+        self.asked = list(schedules_of(*self.foreign.rest))
         self.driver: Driver | None = None
         self._run: LightningRun | None = None
         self._monitors = Monitors()
@@ -154,8 +156,7 @@ class LRSchedulerCallback(Callback):
         self.__dict__.pop("on_train_batch_start", None)
         if not self.log and not self.progress_bar:
             self.__dict__["on_train_batch_start"] = None
-        if self.foreign is not None:
-            self.foreign.attach(list(trainer.optimizers))
+        self.foreign.attach(list(trainer.optimizers), pl_module)
         self._take_schedules(trainer, pl_module, the_run, self.driver)
         for track in self.driver.tracks:
             check_can_be(the_run, track.monitor)
@@ -181,7 +182,7 @@ class LRSchedulerCallback(Callback):
         if not existing:
             self._attach(trainer, module, the_run, driver)
         check_keys(self.total_steps, [track.key for track in driver.tracks])
-        idle = not driver.tracks and self.foreign is None
+        idle = not driver.tracks and not self.foreign
         if idle and not (existing and self.on_existing == "keep") and not the_run.none_on_purpose:
             raise SchedulerConfigError(
                 "scheduler",
@@ -202,8 +203,7 @@ class LRSchedulerCallback(Callback):
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Decide how to go on, where the strategy restores after the set-up."""
-        if self.foreign is not None:
-            self.foreign.load(checkpoint.get(adapter.KEY))
+        self.foreign.load(checkpoint)
         if self._run is not None and self.driver is not None and self._run.restores_late:
             self._decide(self._run, self.driver)
 
@@ -225,8 +225,7 @@ class LRSchedulerCallback(Callback):
         if trainer.ckpt_path and not driver.resuming and self._run.restores_late:
             driver.load(None)  # a checkpoint without any callback's state
         driver.start(_updates_made(trainer), self._run.epochs_ended)
-        if self.foreign is not None:
-            self.foreign.start(_updates_made(trainer), self._run.epochs_ended)
+        self.foreign.start(_updates_made(trainer), self._run.epochs_ended)
         if self._pending is not None:
             driver.decay_now(*self._pending)
             self._pending = None
@@ -262,8 +261,7 @@ class LRSchedulerCallback(Callback):
 
     def _let_go(self) -> None:
         run.leave()
-        if self.foreign is not None:
-            self.foreign.close()
+        self.foreign.close()
         if self.driver is not None:
             self.driver.close()
 
@@ -282,8 +280,7 @@ class LRSchedulerCallback(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Make config objects among the hyper-parameters plain data, which ``torch.load(weights_only=True)`` reads."""
-        if self.foreign is not None and self.foreign.scheduler is not None:
-            checkpoint[adapter.KEY] = self.foreign.save()
+        self.foreign.save(checkpoint)
         for key in ("hyper_parameters", "datamodule_hyper_parameters"):
             if key in checkpoint:
                 checkpoint[key] = _without_objects(checkpoint[key])
@@ -336,8 +333,7 @@ class LRSchedulerCallback(Callback):
         if the_run.epoch_is_through or not within:
             driver.end_epoch(trainer.current_epoch)
         self._monitors.after_epoch(the_run, driver)
-        if self.foreign is not None:
-            self.foreign.end_epoch(trainer.current_epoch + 1, the_run.metric)
+        self.foreign.end_epoch(trainer.current_epoch + 1, the_run.metric)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse a monitor that a whole epoch has not logged."""

@@ -79,6 +79,41 @@ def test_it_goes_on_from_a_checkpoint(by_epoch: bool, tmp_path: Any) -> None:
         assert fit(callback, Tiny(), ckpt=ckpt, batches=5, max_epochs=3).rates == whole[step:]
 
 
+class Two(Tiny):
+    """Two optimizers by hand, of which the second makes two updates with every batch."""
+
+    def __init__(self) -> None:
+        super().__init__(groups=2)
+        self.automatic_optimization = False
+        self.both: list[list[float]] = [[], []]
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        for i, optimizer in enumerate(self.optimizers()):  # type: ignore[arg-type,var-annotated]
+            for _ in range(i + 1):
+                self.both[i].append(optimizer.param_groups[0]["lr"])
+                optimizer.zero_grad()
+                self.manual_backward(self.layers[i](batch).sum() * 1e-3)
+                optimizer.step()
+
+    def configure_optimizers(self) -> Any:
+        return [torch.optim.SGD(layer.parameters(), lr=0.1) for layer in self.layers]
+
+
+@pytest.mark.filterwarnings("ignore:Using ModelCheckpoint with manual optimization")
+def test_each_optimizer_has_its_own(tmp_path: Any) -> None:
+    schedulers = {"1": lambda o: Foreign(o, False), "0": {"name": "exponential", "gamma": 0.5}}
+    save = ModelCheckpoint(tmp_path, every_n_train_steps=3, save_top_k=-1, filename="{step}")
+    whole = fit(LRSchedulerCallback(schedulers=schedulers), Two(), save, batches=4, max_epochs=2).both
+    assert whole == [[0.1] * 4 + [0.05] * 4, [0.1 / (1 + n) for n in range(16)]]
+    ckpt = str(tmp_path / "step=9.ckpt")
+    rest = fit(LRSchedulerCallback(schedulers=schedulers), Two(), ckpt=ckpt, batches=4, max_epochs=2).both
+    assert rest == [whole[0][3:], whole[1][6:]]
+    with pytest.raises(SchedulerConfigError, match="the module has 2 optimizers"):
+        fit(LRSchedulerCallback(lambda o: Foreign(o, False)), Two(), batches=2, max_epochs=1)
+    with pytest.raises(SchedulerConfigError, match=r"schedulers\.generator='\.\.\.': 'generator' names"):
+        fit(LRSchedulerCallback(schedulers={"generator": EpochsAlone}), Two(), batches=2, max_epochs=1)
+
+
 def test_what_cannot_be_attached() -> None:
     torchs = LRSchedulerCallback(lambda o: torch.optim.lr_scheduler.ConstantLR(o))
     with pytest.raises(SchedulerConfigError, match="scheduler='ConstantLR': this is a scheduler of torch's kind"):
