@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lr_configs.errors import SchedulerConfigError
     from lr_configs.horizon import Horizon
     from lr_configs.hydra_store import store
+    from lr_configs.preview.figure import plot
     from lr_configs.registry import available, register
     from lr_configs.whole_run import curve
 
@@ -28,6 +29,7 @@ _HOME = {
     "build": "builder",
     "curve": "whole_run",
     "lightning": "callback",
+    "plot": "preview.figure",
     "register": "registry",
     "scheduler": "builder",
     "store": "hydra_store",
@@ -41,6 +43,7 @@ __all__ = [
     "convert",
     "curve",
     "lightning",
+    "plot",
     "register",
     "scheduler",
     "store",

@@ -301,6 +301,13 @@ class SchedulerConfig:
 
         return lr_configs.build(self, optimizer, horizon)
 
+    def _repr_svg_(self) -> str | None:
+        """A picture of the schedule, which notebooks show; drawing it is no affair of a config's module."""
+        from importlib import import_module
+
+        text: str | None = import_module("lr_configs.preview.notebook").svg_of(self)
+        return text
+
     # -------------------------------------------------------------- what a schedule's file says
 
     @staticmethod

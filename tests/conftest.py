@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import hydra.utils
 import pytest
@@ -20,3 +21,11 @@ def what_hydra_may_call() -> Iterator[None]:
             yield
     else:
         yield
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real browser, for :func:`browser.opened`."""
+    from browser import started
+
+    yield from started()

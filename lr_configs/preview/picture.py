@@ -24,7 +24,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: stairs, whose values hold until the next one.
+    """One curve: stairs, whose values hold until the next one, or a few points of a curve that has many more.
 
     Attributes:
         label: what tells it from the others.
@@ -33,6 +33,7 @@ class Line:
         end: where the last value ends.
         marks: what happens on it, from left to right.
         style: which of the styles it is drawn in; lines of one schedule have the same one in every panel.
+        thinned: whether values were left out, so that two neighbours are joined by a straight line.
 
     >>> Line("cosine", [0, 10], [0.1, 0.01], 20).at(15)
     0.01
@@ -44,6 +45,7 @@ class Line:
     end: float
     marks: tuple[Mark, ...] = ()
     style: int = 0
+    thinned: bool = False
 
     def at(self, x: float) -> float:
         """The value at a place; in front of the first one, that."""

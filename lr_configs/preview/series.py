@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from lr_configs.builder import check_curve
+from lr_configs.config import SchedulerConfig
 from lr_configs.curve_tree import Curve, bind
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.groups import check_base
@@ -20,6 +21,7 @@ from lr_configs.plan import Plan, resolve
 from lr_configs.preview import thin
 from lr_configs.preview.picture import Line, Mark, Panel, Picture, between
 from lr_configs.preview.plateau import Metric, Reductions
+from lr_configs.registry import parse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,7 +84,7 @@ def picture(subjects: Sequence[Subject], *, title: str = "", bins: int = BINS) -
         style += len(shown.groups)
         notes += [f"{subject.label}: {note}" if subject.label and len(subjects) > 1 else note for note in shown.notes]
     order = sorted(found, key=lambda name: (name != "lr", name == MOMENTUM))
-    thinned = any(len(line.x) > bins for lines in found.values() for line in lines)
+    thinned = any(line.thinned for lines in found.values() for line in lines)
     return Picture(
         panels=tuple(Panel(name, tuple(found[name])) for name in order),
         unit=unit,
@@ -92,6 +94,29 @@ def picture(subjects: Sequence[Subject], *, title: str = "", bins: int = BINS) -
         bins=bins if thinned else 0,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def labelled(schedulers: Any) -> list[tuple[str, Any]]:
+    """Schedules with what tells them apart: their names, and where these are equal, the keys that differ.
+
+    Args:
+        schedulers: one schedule, a list of them, or a mapping of labels to them.
+
+    >>> [label for label, _ in labelled(["step", {"name": "cosine", "warmup": "5%"}, "cosine"])]
+    ['step', 'cosine warmup=5%', 'cosine warmup=0']
+    """
+    if isinstance(schedulers, Mapping) and not {"name", "_target_"} & {str(key) for key in schedulers}:
+        return [(str(label), parse(node)) for label, node in schedulers.items()]
+    several = isinstance(schedulers, Sequence) and not isinstance(schedulers, str)
+    configs = [parse(node) for node in (schedulers if several else [schedulers])]
+    return [(_told_apart(config, configs), config) for config in configs]
+
+
+def _told_apart(config: SchedulerConfig, among: Sequence[SchedulerConfig]) -> str:
+    alike = [one.to_dict() for one in among if one.name == config.name]
+    own = config.to_dict()
+    differing = [key for key in own if any(one[key] != own[key] for one in alike)]
+    return " ".join([config.name, *(f"{key}={own[key]}" for key in differing)])
 
 
 def _end(horizon: Horizon, unit: str) -> float:
@@ -260,10 +285,11 @@ class _Shown:
         """A line for every curve that differs from those of the groups before."""
         if marked:
             self.groups = [i for i in range(len(rows)) if not any((rows[i] == rows[j]).all() for j in range(i))]
-        lines = []
+        lines, thinned = [], bool(self.bins) and self.steps > 4 * self.bins
         for k, i in enumerate(self.groups):
-            found = thin.kept(x, rows[i], self.end, self.bins)
-            line = Line(self._label(i), x[found].tolist(), rows[i][found].tolist(), self.end, style=self.style + k)
+            found = thin.kept(x, rows[i], self.end, self.bins, thinned=thinned)
+            values = rows[i][found].tolist()
+            line = Line(self._label(i), x[found].tolist(), values, self.end, style=self.style + k, thinned=thinned)
             lines.append(replace(line, marks=tuple(self._marks(i, line))) if marked else line)
         return lines
 

@@ -87,20 +87,22 @@ def _goes_one_way(part: Part) -> bool:
     return issubclass(says, formula) and config.goes_one_way(Parameters(**part.plan.params))
 
 
-def kept(x: NDArray[Any], y: NDArray[Any], end: float, bins: int) -> NDArray[Any]:
+def kept(x: NDArray[Any], y: NDArray[Any], end: float, bins: int, *, thinned: bool) -> NDArray[Any]:
     """The indices of what is kept of one line: of each bin the first, the lowest, the highest and the last value.
 
-    Values that repeat the one before are left out.
+    Values that tell nothing new are left out: of stairs, those that repeat the one before; of points that are joined by
+    straight lines, those between two that are the same.
 
     Args:
         x: where each value begins, rising.
         y: the values.
         end: of the picture.
-        bins: into how many parts it is cut; 0 keeps all values.
+        bins: into how many parts it is cut.
+        thinned: whether not all values are needed.
     """
     import numpy as np
 
-    if bins and len(x) > 4 * bins:
+    if thinned:
         bin_of = np.minimum((x * bins / end).astype(np.int64), bins - 1)
         starts = np.flatnonzero(np.concatenate([[True], bin_of[1:] != bin_of[:-1]]))
         counts = np.diff(np.append(starts, len(x)))
@@ -114,9 +116,8 @@ def kept(x: NDArray[Any], y: NDArray[Any], end: float, bins: int) -> NDArray[Any
         indices = np.unique(np.concatenate(chosen))
     else:
         indices = np.arange(len(x))
-    values = y[indices]
-    moved = np.concatenate([[True], values[1:] != values[:-1]]) if len(values) else np.zeros(0, dtype=bool)
-    result: NDArray[Any] = indices[moved]
+    moved = np.diff(y[indices], prepend=np.nan, append=np.nan) != 0  # nan is no repetition
+    result: NDArray[Any] = indices[moved[:-1] | (moved[1:] & thinned)]
     return result
 
 
