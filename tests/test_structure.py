@@ -28,6 +28,8 @@ FOREIGN = {
     "_num_ready_batches_reached": "lightning_run",
     "_results": "lightning_run",
     "_train_progress_bar": "lightning_run",
+    # Hydra
+    "_return_value": "sweeps.hydra_callback",
     # torch
     "_anneal_func_type": "convert.from_torch",
     "_get_closed_form_lr": "torch_classes.base",
@@ -71,6 +73,11 @@ TORCH_FREE = (
     "resume",
     "schedules.*",
     "schema",
+    "sweeps",
+    "sweeps.folder",
+    "sweeps.grid",
+    "sweeps.hydra_callback",
+    "sweeps.manifest",
 )
 
 

@@ -6,21 +6,29 @@ scheme. Only an app with the entry in its ``hydra.searchpath`` ever makes a sour
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 
+#: the sweepers, see :mod:`hydra_plugins.lr_configs_plugin.sweepers`
+SWEEPERS = {"lr_grid": "LrGridSweeper"}
+
 
 class LrConfigsSource(ConfigSource):
-    """The schedules as the options of one group, each built when it is chosen.
+    """The schedules as the options of one group, each built when it is chosen, and the sweepers in ``hydra/sweeper``.
 
-    What follows ``lr-configs://`` is the group; ``scheduler`` where nothing does.
+    What follows ``lr-configs://`` is the schedules' group; ``scheduler`` where nothing does.
     """
 
     def __init__(self, provider: str, path: str) -> None:
         super().__init__(provider, path)
         self.group = self.path.strip("/") or "scheduler"
+        self._options: dict[str, Callable[[], Collection[str]]] = {
+            self.group: _available,
+            "hydra/sweeper": SWEEPERS.keys,
+        }
 
     @staticmethod
     def scheme() -> str:
@@ -32,39 +40,40 @@ class LrConfigsSource(ConfigSource):
         return True
 
     def is_group(self, config_path: str) -> bool:
-        """Whether the path is our group, or lies on the way to it."""
-        return f"{self.group}/".startswith(_folder(config_path))
+        """Whether the path is one of our groups, or lies on the way to one."""
+        return any(f"{group}/".startswith(_folder(config_path)) for group in self._options)
 
     def is_config(self, config_path: str) -> bool:
         """Whether the path is one of our options, and not one that the app has stored itself."""
-        return self._schedule(config_path) is not None
+        return self._option(config_path) is not None
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """The typed node of one schedule."""
-        name = self._schedule(config_path)
-        if name is None:
+        """The typed node of one schedule, or that of a sweeper."""
+        found = self._option(config_path)
+        if found is None:
             raise ConfigLoadError(f"Config not found: {config_path}")
-        from lr_configs.hydra_store import node
-
-        return ConfigResult(provider=self.provider, path=self.full_path(), config=node(name), header={"package": None})
+        group, name = found
+        config = _schedule(name) if group == self.group else _sweeper(name)
+        return ConfigResult(provider=self.provider, path=self.full_path(), config=config, header={"package": None})
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
-        """The options of our group; on the way to it, the next group."""
+        """The options of a group of ours; on the way to one, the next group."""
         folder = _folder(config_path)
-        found: list[str] = []
-        if folder == f"{self.group}/":
-            if results_filter != ObjectType.GROUP:
-                found = sorted(_available())
-        elif self.is_group(config_path) and results_filter != ObjectType.CONFIG:
-            found = [self.group.removeprefix(folder).partition("/")[0]]
-        return found
+        found: set[str] = set()
+        for group, options in self._options.items():
+            if folder == f"{group}/":
+                found |= set(options()) if results_filter != ObjectType.GROUP else set()
+            elif f"{group}/".startswith(folder) and results_filter != ObjectType.CONFIG:
+                found.add(group.removeprefix(folder).partition("/")[0])
+        return sorted(found)
 
-    def _schedule(self, config_path: str) -> str | None:
-        folder, _, name = config_path.removesuffix(".yaml").rpartition("/")
+    def _option(self, config_path: str) -> tuple[str, str] | None:
+        """Group and name of one of our options."""
+        group, _, name = config_path.removesuffix(".yaml").rpartition("/")
         # Hydra asks for whatever is written anywhere, `None` too: the registry decides.
-        if folder != self.group or name not in _available():
+        if group not in self._options or name not in self._options[group]():
             return None
-        return None if _stored(f"{folder}/{name}.yaml") else name
+        return None if _stored(f"{group}/{name}.yaml") else (group, name)
 
 
 def _folder(config_path: str) -> str:
@@ -77,6 +86,19 @@ def _available() -> Any:
     from lr_configs.registry import available
 
     return available()
+
+
+def _schedule(name: str) -> Any:
+    from lr_configs.hydra_store import node
+
+    return node(name)
+
+
+def _sweeper(name: str) -> Any:
+    from omegaconf import OmegaConf
+
+    target = f"hydra_plugins.lr_configs_plugin.sweepers.{SWEEPERS[name]}"
+    return OmegaConf.create({"_target_": target, "max_batch_size": None, "params": None})
 
 
 def _stored(path: str) -> bool:

@@ -1,0 +1,407 @@
+"""What a job leaves behind: the file, its place in the process, and what the Lightning callback puts into it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from lightning_helpers import Tiny, fit, loader, trainer
+
+from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, curve
+from lr_configs.sweeps import Manifest, current, files, process
+from lr_configs.sweeps.files import LaterVersion, Unreadable, read_json, write_json
+from lr_configs.sweeps.manifest import LONGEST, Job, Task, read, settle
+
+NODE = {"name": "cosine", "warmup": "10%"}
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    return read(folder / "manifest.json").data
+
+
+def points(found: dict[str, Any]) -> dict[float, float]:
+    return {x: y for x, y in found["points"]}
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_that_no_json_has(tmp_path: Path) -> None:
+    write_json(
+        tmp_path / "x.json", {"format": 1, "loss": [math.nan, math.inf, -math.inf, 1.5], "more": {"a": math.nan}}
+    )
+
+    def strict(text: str) -> None:
+        raise AssertionError(text)
+
+    data = json.loads((tmp_path / "x.json").read_text(), parse_constant=strict)
+    assert data["loss"] == ["nan", "inf", "-inf", 1.5]
+    assert [files.number(one) for one in data["loss"][1:]] == [math.inf, -math.inf, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("", "is empty"),
+        ('{"format": 1, "status": "fin', "is cut off in the middle"),
+        ('{"format": 1, }', "is damaged"),
+        ("[1]", "was not written by lr_configs"),
+        ('{"status": "finished"}', "was not written by lr_configs"),
+        ('{"format": 1, "status": "no such"}', "status is 'no such'"),
+        ('{"format": 1, "status": "finished", "overrides": 3}', "overrides is a int"),
+        ('{"format": 1, "status": "finished", "metrics": []}', "metrics is a list"),
+        ("[" * 100_000, "is cut off"),
+        ('{"format": 1, "status": "finished", "x": "' + "y" * (1 << 23) + '"}', "more than 8 MB"),
+        ('{"format": 1, "status": "\udcff"}'.encode("utf-8", "surrogateescape").decode("latin-1"), "status is"),
+    ],
+)
+def test_files_that_say_nothing(text: str, match: str, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(Unreadable, match=match):
+        read(tmp_path / "manifest.json")
+
+
+def test_a_later_version(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"format": 2, "versions": {"lr_configs": "9.1"}}')
+    with pytest.raises(LaterVersion, match=r"format 2, of lr_configs 9\.1: this version reads 1"):
+        read(tmp_path / "manifest.json")
+    with pytest.raises(SchedulerConfigError, match="format 2"):
+        Job(Task(tmp_path))
+
+
+def test_every_prefix_of_a_manifest_is_whole_or_unreadable(tmp_path: Path) -> None:
+    Job(Task(tmp_path, ["a=1"])).end("finished", value=1.0)
+    whole = (tmp_path / "manifest.json").read_bytes()
+    for end in range(len(whole)):
+        (tmp_path / "manifest.json").write_bytes(whole[:end])
+        if json.dumps(whole[:end].decode()).rstrip('"').rstrip("\\n").endswith("}") and end > len(whole) - 2:
+            continue  # all but the last newline
+        with pytest.raises(Unreadable):
+            read(tmp_path / "manifest.json")
+
+
+def test_readers_see_whole_files_only(tmp_path: Path) -> None:
+    """A process writes without a pause while this one reads."""
+    code = (
+        "import sys; from pathlib import Path; from lr_configs.sweeps.files import write_json\n"
+        "for i in range(10**9): write_json(Path(sys.argv[1]), {'format': 1, 'i': i, 'x': 'y' * 50_000, 'j': i}, flush=False)"
+    )
+    path = tmp_path / "x.json"
+    write_json(path, {"format": 1, "i": 0, "j": 0})
+    writer = subprocess.Popen([sys.executable, "-c", code, str(path)])
+    try:
+        seen = set()
+        deadline = time.monotonic() + 60
+        while len(seen) < 50 and time.monotonic() < deadline:
+            data = read_json(path)
+            assert data["i"] == data["j"]
+            seen.add(data["i"])
+        assert len(seen) == 50
+    finally:
+        writer.kill()
+        writer.wait()
+
+
+def test_a_full_disk_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    """A limit on the size of files is what a full disk is to a writer: a part is taken, then nothing."""
+    path = tmp_path / "x.json"
+    write_json(path, {"format": 1, "old": True})
+    code = (
+        "import resource, signal, sys; from pathlib import Path; from lr_configs.sweeps.files import write_json\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: write_json(Path(sys.argv[1]), {'format': 1, 'x': 'y' * 5000})\n"
+        "except OSError as error: print(error.strerror)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "File too large\n"
+    assert read_json(path) == {"format": 1, "old": True}
+    assert [one.name for one in tmp_path.iterdir()] == ["x.json"]
+
+
+# --- processes -------------------------------------------------------------------------------------------------------
+
+
+def test_a_process_that_is_gone_and_its_number_used_again(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.touch()
+    code = "from lr_configs.sweeps import process; import json; print(json.dumps(process.identity()))"
+    other = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+    assert process.certainly_alive(other) is False
+    assert process.alive(process.identity(), file)
+    assert process.certainly_alive({**process.identity(), "start": "1"}) is False
+
+
+def test_a_process_of_another_machine_lives_as_long_as_its_file_changes(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.touch()
+    other = {**process.identity(), "host": "node7", "place": "node7/another boot"}
+    assert process.certainly_alive(other) is None
+    assert process.alive(other, file)
+    os.utime(file, (0, time.time() - process.STALE - 1))
+    assert not process.alive(other, file)
+
+
+def test_the_time_stamp_moves_while_a_job_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "BEAT", 0.01)
+    job = Job(Task(tmp_path))
+    os.utime(tmp_path / "manifest.json", (0, 0))
+    deadline = time.monotonic() + 30
+    while (tmp_path / "manifest.json").stat().st_mtime == 0 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (tmp_path / "manifest.json").stat().st_mtime > 0
+    job.end("finished")
+    time.sleep(0.1)
+    os.utime(tmp_path / "manifest.json", (0, 0))
+    time.sleep(0.1)
+    assert (tmp_path / "manifest.json").stat().st_mtime == 0
+
+
+# --- a job -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_killed_job_and_its_next_attempt(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from lr_configs.sweeps.manifest import Job, Task\n"
+        "Job(Task(Path(sys.argv[1]), ['a=1'])); os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == -9
+    found = read(tmp_path / "manifest.json")
+    assert (found.data["status"], found.status) == ("running", "killed")
+    assert "is gone" in found.reason
+    Job(Task(tmp_path, ["a=1"])).end("failed", "x" * 10_000)
+    again = read(tmp_path / "manifest.json")
+    assert (again.status, again.data["attempt"]) == ("failed", 2)
+    assert len(again.reason) == LONGEST
+
+
+def test_the_folder_of_another_job(tmp_path: Path) -> None:
+    Job(Task(tmp_path, ["a=1"], 0, multirun=True)).end("finished")
+    with pytest.raises(SchedulerConfigError, match="this is the folder of the job a=1, of another sweep"):
+        Job(Task(tmp_path, ["a=2"], 0, multirun=True))
+    Job(Task(tmp_path, ["a=3"])).end("finished")  # a single run replaces what it finds
+    assert manifest(tmp_path)["overrides"] == ["a=3"]
+    assert manifest(tmp_path)["attempt"] == 1
+
+
+def test_a_job_that_another_process_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from lr_configs.sweeps.manifest import Job, Task\n"
+        "Job(Task(Path(sys.argv[1]), ['a=1'])); print(flush=True); time.sleep(100)"
+    )
+    environment = {**os.environ, "SLURM_JOB_ID": "77"}
+    other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, env=environment)
+    try:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(SchedulerConfigError, match=f"process {other.pid} runs this very job"):
+            Job(Task(tmp_path, ["a=1"]))
+        monkeypatch.setenv("SLURM_JOB_ID", "77")  # Slurm has requeued it, and is about to end the old one
+        Job(Task(tmp_path, ["a=1"])).end("finished")
+    finally:
+        other.kill()
+        other.communicate()
+
+
+def test_a_pruned_job(tmp_path: Path) -> None:
+    job = Job(Task(tmp_path))
+    job.prune("0.3 after 2 epochs is hopeless")
+    job.end("finished", value=0.3)
+    assert manifest(tmp_path)["status"] == "pruned"
+    assert read(tmp_path / "manifest.json").reason == "0.3 after 2 epochs is hopeless"
+
+
+def test_a_manifest_that_cannot_be_written_never_ends_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = Job(Task(tmp_path, ["a=1"]))
+    replace = os.replace
+
+    def full(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.warns(UserWarning, match=r"manifest\.json could not be written: No space left on device"):
+        job.end("finished", value=2.0)
+    assert manifest(tmp_path)["status"] == "running"
+    refusal = settle(Task(tmp_path, ["a=1"]), "finished", None, 2.0)
+    assert refusal is not None
+    monkeypatch.setattr(os, "replace", replace)
+    assert settle(Task(tmp_path, ["a=1"]), "finished", None, 2.0) is None
+    assert (manifest(tmp_path)["status"], manifest(tmp_path)["value"]) == ("finished", 2.0)
+    assert settle(Task(tmp_path, ["a=1"]), "failed", "too late", None) is None
+    assert manifest(tmp_path)["status"] == "finished"
+
+
+# --- Lightning -------------------------------------------------------------------------------------------------------
+
+
+def test_a_whole_manifest_from_the_callback_alone(tmp_path: Path) -> None:
+    module = Tiny()
+    module.metric = iter([0.5, 0.9, 0.7])
+    fit(LRSchedulerCallback(NODE), module, Manifest("val_loss", "min", str(tmp_path)), batches=30)
+    found = manifest(tmp_path)
+    assert found["status"] == "finished"
+    assert found["objective"] == {"metric": "val_loss", "mode": "min"}
+    assert (found["updates"], found["epochs"], found["attempt"]) == (90, 3, 1)
+    assert {"python", "torch", "pytorch_lightning", "lr_configs"} <= found["versions"].keys()
+    (schedule,) = found["schedules"]
+    assert (schedule["name"], schedule["optimizer"], schedule["written"]["warmup"]) == ("cosine", "0", "10%")
+    assert (schedule["resolved"]["warmup"], schedule["resolved"]["params"]["T_max"]) == (9, 81)
+    expected = curve(NODE, base_lr=0.1, horizon=Horizon(epochs=3, steps_per_epoch=30))
+    used = points(found["rates"]["lr/SGD/0"])
+    assert list(used) == list(range(90))
+    np.testing.assert_allclose(list(used.values()), expected, rtol=1e-5)
+    # Two batches of validation: the metric is their mean with 1.
+    metric = found["metrics"]["val_loss"]
+    assert points(metric) == {30: 0.75, 60: 0.95, 90: 0.85}
+    assert (metric["last"], metric["greatest"]) == ([90, pytest.approx(0.85)], [60, pytest.approx(0.95)])
+    assert current.current() is None
+
+
+def test_a_long_run_keeps_its_peak_and_stays_small(tmp_path: Path) -> None:
+    node = {"name": "one_cycle", "pct_start": 0.123}
+    fit(LRSchedulerCallback(node), None, Manifest(folder=str(tmp_path)), batches=4000, max_epochs=1)
+    used = points(manifest(tmp_path)["rates"]["lr/SGD/0"])
+    expected = curve(node, base_lr=0.1, horizon=Horizon(epochs=1, steps_per_epoch=4000))
+    peak = int(np.argmax(expected))
+    assert used[peak] == pytest.approx(expected[peak], rel=1e-5)
+    assert used[3999] == pytest.approx(expected[3999], rel=1e-5)
+    assert len(used) <= 256
+    assert (tmp_path / "manifest.json").stat().st_size < 20_000
+
+
+def test_the_objective_is_the_first_monitor_of_the_callbacks(tmp_path: Path) -> None:
+    stop = pl.callbacks.EarlyStopping("val_loss", mode="min")
+    fit(LRSchedulerCallback(NODE), None, stop, Manifest(folder=str(tmp_path)))
+    assert manifest(tmp_path)["objective"] == {"metric": "val_loss", "mode": "min"}
+
+
+class Late(Tiny):
+    """Logs in its own epoch end, behind every callback's, and a metric that becomes no number."""
+
+    def on_train_epoch_end(self) -> None:
+        self.log("late", float(self.current_epoch))
+        self.log("broken", math.nan if self.current_epoch else 1.0)
+
+
+def test_late_metrics_and_metrics_that_are_no_numbers(tmp_path: Path) -> None:
+    fit(LRSchedulerCallback(NODE), Late(), Manifest(folder=str(tmp_path)))
+    metrics = manifest(tmp_path)["metrics"]
+    assert points(metrics["late"]) == {5: 0.0, 10: 1.0, 15: 2.0}
+    assert metrics["broken"]["points"][0] == [5, 1.0]
+    assert metrics["broken"]["last"] == [15, "nan"]
+    assert metrics["broken"]["greatest"] == [5, 1.0]
+
+
+class Failing(Tiny):
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        if self.trainer.global_step == 7:
+            raise RuntimeError("no <b>memory</b>")
+        return super().training_step(batch, batch_idx)
+
+
+def test_a_failure_within_the_fit(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="no <b>memory"):
+        fit(LRSchedulerCallback(NODE), Failing(), Manifest(folder=str(tmp_path)))
+    found = read(tmp_path / "manifest.json")
+    assert found.status == "failed"
+    assert found.reason.startswith("RuntimeError: no <b>memory</b> [test_manifest.py:")
+    assert (found.data["updates"], len(found.data["rates"]["lr/SGD/0"]["points"])) == (7, 7)
+    assert current.current() is None
+
+
+class Interrupted(Tiny):
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        raise KeyboardInterrupt
+
+
+def test_an_interruption(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        fit(LRSchedulerCallback(NODE), Interrupted(), Manifest(folder=str(tmp_path)))
+    assert manifest(tmp_path)["status"] == "killed"
+
+
+def test_going_on_from_a_checkpoint(tmp_path: Path) -> None:
+    """The curve of a job that was killed and continued is whole, and nothing is in it twice."""
+    module, saver = Tiny(), pl.callbacks.ModelCheckpoint(tmp_path, filename="x", every_n_train_steps=6, save_top_k=-1)
+    module.metric = iter([0.1, 0.2, 0.3])
+    with pytest.raises(RuntimeError):
+        fit(LRSchedulerCallback(NODE), Failing(), saver, Manifest(folder=str(tmp_path)))
+    again = Tiny()
+    again.metric = iter([0.6, 0.8])
+    fit(LRSchedulerCallback(NODE), again, Manifest(folder=str(tmp_path)), ckpt=tmp_path / "x.ckpt")
+    found = manifest(tmp_path)
+    assert (found["attempt"], found["status"]) == (2, "finished")
+    expected = curve(NODE, base_lr=0.1, horizon=Horizon(epochs=3, steps_per_epoch=5))
+    used = points(found["rates"]["lr/SGD/0"])
+    assert list(used) == list(range(15))
+    np.testing.assert_allclose(list(used.values()), expected, rtol=1e-5)
+    assert [x for x, _ in found["metrics"]["val_loss"]["points"]] == [5, 10, 15]
+
+
+def test_a_second_fit_of_the_same_job_is_the_same_attempt(tmp_path: Path) -> None:
+    writer = Manifest(folder=str(tmp_path))
+    fit(LRSchedulerCallback(NODE), None, writer, max_epochs=2)
+    fit(LRSchedulerCallback({"name": "step"}), None, writer, max_epochs=1)
+    found = manifest(tmp_path)
+    assert (found["attempt"], found["status"], found["updates"]) == (1, "finished", 5)
+    assert [one["name"] for one in found["schedules"]] == ["step"]
+    assert len(found["rates"]["lr/SGD/0"]["points"]) == 2  # a constant rate
+
+
+def test_schedulers_that_are_not_ours_have_a_name(tmp_path: Path) -> None:
+    class Own(Tiny):
+        def configure_optimizers(self) -> Any:
+            optimizer = super().configure_optimizers()
+            return [optimizer], [torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)]
+
+    fit(None, Own(), Manifest(folder=str(tmp_path)))
+    found = manifest(tmp_path)
+    assert found["schedules"] == [{"name": "ExponentialLR"}]
+    assert points(found["rates"]["lr/SGD/0"]) == {0: 0.1, 4: 0.1, 5: 0.05, 9: 0.05, 10: 0.025, 14: 0.025}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"), [({"mode": "min"}, "direction of a metric"), ({"metric": "x", "mode": "up"}, "min, max")]
+)
+def test_what_is_written_wrongly(arguments: dict[str, Any], match: str) -> None:
+    with pytest.raises(SchedulerConfigError, match=match):
+        Manifest(**arguments)
+
+
+def test_a_validation_apart_from_a_fit_leaves_nothing(tmp_path: Path) -> None:
+    trainer(Manifest(folder=str(tmp_path))).validate(Tiny(), loader(2), verbose=False)
+    assert not list(tmp_path.iterdir())
+
+
+DDP = """
+import sys
+sys.path.insert(0, {tests!r})
+import torch
+from lightning_helpers import Tiny, loader, trainer
+from lr_configs import LRSchedulerCallback
+from lr_configs.sweeps import Manifest
+if __name__ == "__main__":
+    run = trainer(LRSchedulerCallback({node}), Manifest(folder="job"), strategy=sys.argv[1], devices=2)
+    run.fit(Tiny(), loader(8), loader(4))
+"""
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn"])
+def test_one_of_several_processes_writes(strategy: str, tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text(DDP.format(tests=str(Path(__file__).parent), node=NODE))
+    done = subprocess.run(
+        [sys.executable, "job.py", strategy], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = manifest(tmp_path / "job")
+    assert (found["status"], found["attempt"], found["updates"]) == ("finished", 1, 12)
+    assert [path.name for path in (tmp_path / "job").iterdir()] == ["manifest.json"]
