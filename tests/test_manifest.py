@@ -82,10 +82,8 @@ def test_a_later_version(tmp_path: Path) -> None:
 def test_every_prefix_of_a_manifest_is_whole_or_unreadable(tmp_path: Path) -> None:
     Job(Task(tmp_path, ["a=1"])).end("finished", value=1.0)
     whole = (tmp_path / "manifest.json").read_bytes()
-    for end in range(len(whole)):
+    for end in range(len(whole.rstrip())):
         (tmp_path / "manifest.json").write_bytes(whole[:end])
-        if json.dumps(whole[:end].decode()).rstrip('"').rstrip("\\n").endswith("}") and end > len(whole) - 2:
-            continue  # all but the last newline
         with pytest.raises(Unreadable):
             read(tmp_path / "manifest.json")
 
@@ -268,12 +266,12 @@ def test_a_whole_manifest_from_the_callback_alone(tmp_path: Path) -> None:
 
 def test_a_long_run_keeps_its_peak_and_stays_small(tmp_path: Path) -> None:
     node = {"name": "one_cycle", "pct_start": 0.123}
-    fit(LRSchedulerCallback(node), None, Manifest(folder=str(tmp_path)), batches=4000, max_epochs=1)
+    fit(LRSchedulerCallback(node), None, Manifest(folder=str(tmp_path)), batches=1500, max_epochs=1)
     used = points(manifest(tmp_path)["rates"]["lr/SGD/0"])
-    expected = curve(node, base_lr=0.1, horizon=Horizon(epochs=1, steps_per_epoch=4000))
+    expected = curve(node, base_lr=0.1, horizon=Horizon(epochs=1, steps_per_epoch=1500))
     peak = int(np.argmax(expected))
     assert used[peak] == pytest.approx(expected[peak], rel=1e-5)
-    assert used[3999] == pytest.approx(expected[3999], rel=1e-5)
+    assert used[1499] == pytest.approx(expected[1499], rel=1e-5)
     assert len(used) <= 256
     assert (tmp_path / "manifest.json").stat().st_size < 20_000
 
@@ -354,7 +352,7 @@ def test_a_second_fit_of_the_same_job_is_the_same_attempt(tmp_path: Path) -> Non
     found = manifest(tmp_path)
     assert (found["attempt"], found["status"], found["updates"]) == (1, "finished", 5)
     assert [one["name"] for one in found["schedules"]] == ["step"]
-    assert len(found["rates"]["lr/SGD/0"]["points"]) == 2  # a constant rate
+    assert points(found["rates"]["lr/SGD/0"])[0] == 0.1  # and not the 0.001 of the first fit
 
 
 def test_schedulers_that_are_not_ours_have_a_name(tmp_path: Path) -> None:

@@ -131,10 +131,12 @@ class SweepFolder:
         others = sorted(number for left in free.values() for number in left)
         if others:
             raise self._another(known, others, wanted)
-        fresh = itertools.count(max(known, default=-1) + 1)
-        for index, (old, one) in enumerate(zip(numbers, wanted, strict=True)):
+        taken = set(known)
+        free_ones = (number for number in itertools.count() if number not in taken)
+        for place, (old, one) in enumerate(zip(numbers, wanted, strict=True)):
             # In a new folder a job's number is its place, as it is for Hydra.
-            chosen = old if old is not None else index if not known else next(fresh)
+            chosen = old if old is not None else place if place not in taken else next(free_ones)
+            taken.add(chosen)
             jobs.numbers.append(chosen)
             jobs.overrides[chosen] = one
         jobs.found = {number: one for number, one in found.items() if number in jobs.overrides}
