@@ -50,6 +50,6 @@ def picture(path: Path, title: str, rates: list[float], scores: list[tuple[int, 
 
 
 def write_result(path: Path, **result: Any) -> None:
-    """One JSON object per job, never over an existing one."""
-    with path.open("x") as file:
+    """One JSON object per job; a job that was cut short may write it again."""
+    with path.open("w") as file:
         json.dump(result, file, indent=1)

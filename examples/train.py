@@ -17,7 +17,7 @@ from lr_configs import SchedulerConfigError
 
 HERE = str(Path(__file__).resolve().parent)
 if hasattr(hydra.utils, "execution_whitelist"):  # from Hydra 1.4 on: what a configuration may call
-    ours = ["lr_configs.scheduler", "lr_configs.LRSchedulerCallback"]
+    ours = ["lr_configs.scheduler", "lr_configs.LRSchedulerCallback", "lr_configs.sweeps.Manifest"]
     options = {"execution_whitelist": [*ours, "digits.*", "pytorch_lightning.*", "torch.optim.*"]}
 else:
     options = {"version_base": "1.3"}

@@ -10,8 +10,6 @@ from typing import Any
 
 import hydra
 
-import lr_configs
-
 #: Hydra 1.3 wants to be told, and Hydra 1.4 warns about being told.
 VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 #: what must not be imported to compose, to complete, or to show help
@@ -45,11 +43,11 @@ def app(folder: Path, files: dict[str, str], code: str = APP) -> Path:
 def without_this_package(folder: Path) -> dict[str, str]:
     """The environment of a process in which neither `lr_configs` nor its Hydra plugin can be found.
 
-    Python runs `sitecustomize` behind the `.pth` files, one of which brings our checkout.
+    Python runs `sitecustomize` behind the `.pth` files, one of which brings a checkout.
     """
-    ours = str(Path(lr_configs.__file__).parents[1])
     folder.mkdir(exist_ok=True)
-    hide = f"import sys\nsys.path[:] = [path for path in sys.path if path != {ours!r}]\n"
+    ours = 'os.path.isdir(os.path.join(path, "hydra_plugins", "lr_configs_plugin"))'
+    hide = f"import os, sys\nsys.path[:] = [path for path in sys.path if not {ours}]\n"
     (folder / "sitecustomize.py").write_text(hide)
     return {**os.environ, "PYTHONPATH": str(folder)}
 

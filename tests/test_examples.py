@@ -108,14 +108,31 @@ def test_a_sweep_over_every_schedule(tmp_path: Path) -> None:
 
 
 def test_jobs_of_one_process_do_not_influence_each_other(tmp_path: Path) -> None:
-    train(tmp_path / ".", "-m", "scheduler=one_cycle,step,cosine", "optimizer.lr=0.1,0.01", *SMALL)
-    together = {(r["schedule"], r["rates"][0]): (r["rates"], r["score"]) for r in results(tmp_path)}
-    assert len(together) == 6
-    alone = tmp_path / "alone"
-    alone.mkdir()
-    train(alone, "scheduler=cosine", "optimizer.lr=0.01", *SMALL)
-    (result,) = results(alone)
-    assert (result["rates"], result["score"]) == together["cosine", 0.01]
+    """Three schedules, one after another, have the rates, the metrics and the weights of three processes."""
+    import torch
+
+    names = ["one_cycle", "reduce_on_plateau", "cosine_warm_restarts"]  # the first one moves the momentum, too
+    small = [*SMALL[:-2], "callbacks=quiet", "scheduler.monitor=val_loss", "model.width=4"]
+    train(tmp_path, "-m", f"scheduler={','.join(names)}", "hydra.sweep.dir=together", *small)
+    for number, name in enumerate(names):
+        train(tmp_path, f"scheduler={name}", f"hydra.run.dir=alone/{name}", *small)
+        together, alone = tmp_path / "together" / str(number), tmp_path / "alone" / name
+        assert (together / "csv/metrics.csv").read_text() == (alone / "csv/metrics.csv").read_text()
+        first, second = (json.loads((folder / "manifest.json").read_text()) for folder in (together, alone))
+        for key in ("schedules", "rates", "metrics", "updates"):
+            assert first[key] == second[key], key
+        assert first["schedules"][0]["name"] == name
+        weights = [torch.load(next((folder / "checkpoints").iterdir()))["state_dict"] for folder in (together, alone)]
+        assert all(torch.equal(one, weights[1][key]) for key, one in weights[0].items())
+
+
+def test_the_same_sweep_again_runs_nothing(tmp_path: Path) -> None:
+    small = ["sweep=rates", "scheduler=step,rex", "optimizer.lr=0.1", "seed=0", *SMALL]
+    assert "2 jobs: 2 to run" in train(tmp_path, "-m", *small).stdout
+    assert "2 jobs: 2 finished before, 0 to run" in train(tmp_path, "-m", *small).stdout
+    (first, second) = (json.loads(path.read_text()) for path in sorted(tmp_path.rglob("manifest.json")))
+    assert first["objective"] == second["objective"] == {"metric": "val_acc", "mode": "max"}
+    assert first["metrics"]["val_acc"]["last"][1] == first["value"]
 
 
 def test_a_job_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:

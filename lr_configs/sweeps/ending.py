@@ -18,6 +18,8 @@ def ending(error: BaseException) -> tuple[str, str]:
     if cause is not None and str(cause) and str(cause) not in text:
         reason = f"{reason} (because of {type(cause).__name__}: {cause})"
     names = [kind.__name__ for kind in type(error).__mro__]
+    if "CompactHydraException" in names:
+        return "failed", text  # which says it all
     if "TrialPruned" in names:
         return "pruned", text or "given up as hopeless"
     if isinstance(error, (KeyboardInterrupt, SystemExit)) or "SIGTERMException" in names:
