@@ -20,6 +20,7 @@ from helpers import rates
 
 from lr_configs import Horizon, SchedulerConfigError, build, curve
 from lr_configs.driver import Driver
+from lr_configs.optimizers import is_compiled, on_update
 from lr_configs.run import PlainRun, current, enter, leave
 from lr_configs.track import Ending
 
@@ -447,7 +448,7 @@ def test_metrics(frequency: int, expected: float) -> None:
     loop = Loop({**PLATEAU, "frequency": frequency}).begin()
     means = []
     loop.driver.run.mean = lambda value: means.append(value) or 1.0  # type: ignore[method-assign, func-returns-value]
-    for name in ("loss", "other", "loss", "loss", "loss"):
+    for name in ("loss", "other", "a", "loss", "loss", "loss"):
         loop.driver.metric(name, 0.5)
     assert means == [0.5] * 4  # the processes agree, where a schedule asks
     assert loop.driver.tracks[0].values == 4
@@ -494,6 +495,66 @@ def test_a_foreign_checkpoint_within_an_epoch(updates: int, epochs: int, horizon
     assert (track.updates, track.origin, track.ticks) == (updates, updates, 0)
     assert track.epoch_updates == (updates if horizon is None else min(updates, 5 * epochs))
     assert track.plan.params["total_iters"] == (rest or 13)
+
+
+def test_a_group_that_joins_between_loading_and_starting() -> None:
+    """As where a callback adds the groups that it had added before: they go on from what the checkpoint has of them."""
+
+    def join(loop: Loop) -> None:
+        loop.optimizer.add_param_group(
+            {"params": [torch.zeros(1, requires_grad=True)], "lr": 0.5 * rates(loop.optimizer)[0]}
+        )
+
+    for edit in (1.0, 0.5):
+        loop = Loop(COSINE).begin().train(4)
+        join(loop)
+        loop.train(7)
+        loop.optimizer.param_groups[1]["lr"] *= edit
+        saved = loop.train(9).checkpoint()
+        again = Loop(COSINE)
+        again.driver.load(saved["schedule"])
+        join(again)
+        again.optimizer.load_state_dict(saved["optimizer"])
+        again.driver.start()
+        for _ in range(8):
+            assert rates(again.optimizer) == rates(loop.optimizer)
+            for one in (loop, again):
+                one.optimizer.step()
+
+
+# ---------------------------------------------------------------------------------------- optimizers
+
+
+def test_a_compiled_step_is_listened_to_from_outside() -> None:
+    opt = make()
+    plain = opt.step
+
+    def compiled(closure: Any = None) -> str:
+        plain(closure)
+        return "result"
+
+    compiled._torchdynamo_orig_callable = plain  # type: ignore[attr-defined]
+    opt.step = compiled
+    assert is_compiled(opt)
+    driver = Driver(PlainRun(RUN, say=lambda line: None))
+    first = driver.drive({"name": "exponential", "gamma": 0.5, "interval": "step"}, opt)
+    driver.start()
+    assert opt.step is not compiled
+    assert is_compiled(opt)
+    second: Any = build({"name": "exponential", "gamma": 0.5, "param": "momentum"}, opt)
+    assert opt.step() == "result"
+    second.step()  # nobody knows the order of the calls
+    assert (first.position, second.position) == (1, 1)
+    driver.close()
+    assert opt.step is compiled
+    opt.step()
+    assert first.position == 1
+    assert not is_compiled(make())
+
+
+def test_an_optimizer_that_does_not_tell() -> None:
+    with pytest.raises(SchedulerConfigError, match="scheduler='Silent': this optimizer does not tell when it has made"):
+        on_update(type("Silent", (), {})(), print)
 
 
 # ---------------------------------------------------------------------------------------- damage

@@ -265,6 +265,16 @@ DIFFERENT: dict[str, tuple[Any, Any, list[str]]] = {
         {"name": "sequential", "stages": {"a": {"name": "none", "length": 6}, "b": {"name": "step", "step_size": 4}}},
         ["stages.b begins at 5 -> 6", "stages.b.step_size 3 -> 4"],
     ),
+    "a stage more": (
+        {"name": "chained", "stages": {"a": "exponential"}},
+        {"name": "chained", "stages": {"a": "exponential", "b": "exponential"}},
+        ["stages a -> a, b"],
+    ),
+    "a stage more inside": (
+        {"name": "chained", "stages": {"x": {"name": "chained", "stages": {"a": "exponential"}}}},
+        {"name": "chained", "stages": {"x": {"name": "chained", "stages": {"a": "exponential", "b": "none"}}}},
+        ["stages.x.stages a -> a, b"],
+    ),
     "number of stages": (
         {"name": "chained", "stages": {"a": "exponential", "b": "exponential"}},
         {"name": "chained", "stages": {"a": "exponential"}},
