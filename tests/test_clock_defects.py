@@ -315,6 +315,16 @@ def test_a_train_metric_is_not_taken_for_a_misspelt_one(sanity: int) -> None:
     assert fit(callback, Falls(), num_sanity_val_steps=sanity).rates[-1] == 0.05
 
 
+def test_a_train_metric_may_be_named_as_a_validations() -> None:
+    class Logs(Tiny):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            self.log("dev_loss", 1.0, on_epoch=True, on_step=False)
+            return super().training_step(batch, batch_idx)
+
+    callback = LRSchedulerCallback({**PLATEAU, "monitor": "dev_loss"})
+    assert fit(callback, Logs(), num_sanity_val_steps=0).rates[-1] == 0.05
+
+
 def test_copies_while_a_metric_is_awaited() -> None:
     class Logs(Tiny):
         def on_train_epoch_end(self) -> None:

@@ -27,8 +27,14 @@ from lr_configs.resume import (
     Warp,
     decide,
     decide_all,
+    horizon_data,
+    params,
     read,
+    read_horizon,
+    run_text,
     seal,
+    size,
+    slots,
     unseal,
 )
 
@@ -332,3 +338,55 @@ def test_a_function_that_is_not_there_any_more() -> None:
     assert isinstance(decision, Refuse)
     assert isinstance(decide(saved(node), asked(), "restart"), Restart)
     assert isinstance(decide(saved(node), asked(node), "strict"), Continue)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (
+            [],
+            r"checkpoint='list': the state of its schedules is damaged\. Resume from another checkpoint, or with resume=restart",
+        ),
+        ("x", "checkpoint='str'"),
+        ({"a": 1}, r"checkpoint=\{'a': 1\}"),
+        ({"version": 1}, r"checkpoint=1: an older version of lr_configs wrote it"),
+        ({"version": 1, "digest": "x"}, r"checkpoint=1: .* it does not fit its digest"),
+        ({"version": 2}, r"checkpoint=2: .* it does not fit its digest"),
+        ({**seal({"a": 1}), "a": 2}, "it does not fit its digest"),
+        ({**seal({"a": 1}), "b": {1, 2}}, "it does not fit its digest"),
+        (seal({"version": 3}), r"checkpoint=3: .* it does not fit its digest"),
+    ],
+)
+def test_what_is_no_state(state: Any, words: str) -> None:
+    with pytest.raises(SchedulerConfigError, match=words):
+        unseal(state)
+
+
+def test_what_can_be_read_of_a_damaged_state() -> None:
+    state = {
+        "schedules": {"0/lr": {"slot": 1}, "0/weight_decay": {"slot": None}, "1/lr": {}, "gan": 3, "1/": {"slot": 0}}
+    }
+    assert slots(state) == [1, None, 0]
+    assert params(state, "0") == {"lr", "weight_decay"}
+    assert params(state, "1") == {"lr"}
+    for nothing in (None, [], {}, {"schedules": [1]}, {"schedules": None}):
+        assert slots(nothing) == []
+        assert params(nothing, "0") == set()
+
+
+@pytest.mark.parametrize(
+    ("horizon", "words"),
+    [
+        (None, "of unknown length"),
+        (Horizon(steps=100), "100 updates"),
+        (Horizon(steps=100, steps_per_epoch=30), "100 updates"),
+        (Horizon(epochs=3), "3 epochs"),
+        (Horizon(epochs=3, steps_per_epoch=5), "3 epochs x 5 updates"),
+        (Horizon(steps_per_epoch=[1, 2, 3]), "3 epochs, 6 updates"),
+    ],
+)
+def test_runs_as_plain_data_and_in_words(horizon: Horizon | None, words: str) -> None:
+    data = horizon_data(horizon)
+    assert read_horizon(json.loads(json.dumps(data))) == horizon
+    assert run_text(data) == words
+    assert size(data) == (None if horizon is None else (horizon.total_steps, horizon.total_epochs))

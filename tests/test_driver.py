@@ -522,6 +522,19 @@ def test_a_group_that_joins_between_loading_and_starting() -> None:
                 one.optimizer.step()
 
 
+def test_what_the_asked_schedule_wrote_is_put_back_where_the_saved_one_goes_on() -> None:
+    """Also where the state of the optimizer is not restored, or comes later."""
+    cycle = {"name": "one_cycle", "max_lr": 0.5}
+    loop = Loop(cycle, resume="keep")
+    assert loop.optimizer.param_groups[0]["momentum"] != 0.9
+    loop.driver.load(halfway()["schedule"])
+    loop.driver.start()
+    fresh = Loop(COSINE).begin().optimizer.param_groups[0]
+    group = loop.optimizer.param_groups[0]
+    assert {**group, "params": None, "lr": 0.1} == {**fresh, "params": None}
+    assert group["lr"] == curve(COSINE, 0.1, RUN)[10]
+
+
 # ---------------------------------------------------------------------------------------- optimizers
 
 

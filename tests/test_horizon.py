@@ -557,3 +557,15 @@ def test_the_epoch_in_progress_ends_early() -> None:
     assert resolve({"name": "step", "step_size": "1ep", "interval": "step"}, left).params["step_size"] == 10
     node = {"name": "multi_step", "milestones": ["1ep", "2ep"], "interval": "step"}
     assert resolve(node, left).params["milestones"] == [10, 30]
+
+
+def test_epochs_before_the_run_are_as_long_as_its_first_and_those_after_it_as_its_last() -> None:
+    horizon = Horizon(steps_per_epoch=[5, 7, 9])
+    assert horizon.to_steps(Fraction(-3), Fraction(5)) == -15
+    assert horizon.to_steps(Fraction(2), Fraction(12)) == 18
+    assert horizon.to_steps(Fraction(3, 2), Fraction(12)) == Fraction(27, 2)
+    assert horizon.to_epochs(Fraction(-15), Fraction(1)) == -3
+    assert horizon.to_epochs(Fraction(18), Fraction(2)) == 2
+    assert [horizon.to_epochs(Fraction(n), Fraction(0)) for n in (0, 5, 12, 21)] == [0, 1, 2, 3]
+    assert horizon.epochs_between(Fraction(5), Fraction(21)) == 2
+    assert horizon.steps_between(Fraction(1), Fraction(5, 2)) == 7 + Fraction(9, 2)
