@@ -160,8 +160,7 @@ class LightningRun:
     @property
     def _epochs(self) -> int | None:
         """Epochs that the trainer is limited to."""
-        loop = self.trainer.fit_loop
-        epochs = loop.max_epochs if loop.max_epochs is not None else self.trainer.max_epochs
+        epochs = self.trainer.max_epochs
         return int(epochs) if epochs is not None and epochs > 0 else None
 
     def _batches(self) -> int | None:

@@ -390,3 +390,9 @@ def test_runs_as_plain_data_and_in_words(horizon: Horizon | None, words: str) ->
     assert read_horizon(json.loads(json.dumps(data))) == horizon
     assert run_text(data) == words
     assert size(data) == (None if horizon is None else (horizon.total_steps, horizon.total_epochs))
+
+
+def test_decisions_are_values() -> None:
+    assert decide(Foreign(), asked(), "restart") == Restart()
+    assert decide(Foreign(3), asked(), "keep") == Place()
+    assert Restart() != Place()

@@ -17,10 +17,19 @@ import pytest
 import torch
 from helpers import optimizer as make
 from helpers import rates
+from torch.optim import lr_scheduler
 
 from lr_configs import Horizon, SchedulerConfigError, build, curve
 from lr_configs.driver import Driver
-from lr_configs.optimizers import is_compiled, on_update
+from lr_configs.optimizers import (
+    groups_of,
+    has_float_rates,
+    is_compiled,
+    make_rates_tensors,
+    on_update,
+    put_back,
+    without_schedule,
+)
 from lr_configs.run import PlainRun, current, enter, leave
 from lr_configs.track import Ending
 
@@ -535,7 +544,106 @@ def test_what_the_asked_schedule_wrote_is_put_back_where_the_saved_one_goes_on()
     assert group["lr"] == curve(COSINE, 0.1, RUN)[10]
 
 
+class Keeping(PlainRun):
+    """A run that saves schedulers itself, in a list in which they can be replaced."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        super().__init__(RUN, say=self.lines.append)
+        self.kept: list[Any] = []
+
+    def schedulers(self) -> list[Any]:
+        return self.kept
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_schedule_whose_place_another_takes_is_at_rest(replaced: bool) -> None:
+    def begin(saved: Any = None) -> tuple[Any, Any, Keeping]:
+        opt, the_run = make(), Keeping()
+        driver = Driver(the_run)
+        the_run.kept = [object(), driver.drive(COSINE, opt)]
+        if saved is not None:
+            driver.load(saved[0], saved[1])
+            opt.load_state_dict(saved[2])
+        driver.start()
+        return driver, opt, the_run
+
+    driver, opt, the_run = begin()
+    for _ in range(6):
+        opt.step()
+    if replaced:
+        the_run.kept[1] = object()
+        opt.param_groups[0]["lr"] = 0.03
+    for _ in range(2):
+        opt.step()
+    whole = curve(COSINE, 0.1, RUN)
+    assert rates(opt) == [0.03 if replaced else whole[8]]
+    assert the_run.lines == ["cosine: replaced by another scheduler, and at rest from here on"] * replaced
+    state = driver.state_dict()
+    assert state["schedules"]["0/lr"]["slot"] == (None if replaced else 1)
+    assert (state["schedules"]["0/lr"]["seal"] is None) is replaced
+    states = [None, None if replaced else the_run.kept[1].state_dict()]
+    again, other, _ = begin((state, states, opt.state_dict()))
+    assert again.tracks[0].scheduler.position == (6 if replaced else 8)
+    assert rates(other) == rates(opt)
+
+
 # ---------------------------------------------------------------------------------------- optimizers
+
+
+def test_only_what_schedules_write_is_put_back() -> None:
+    opt = make(2)
+    before = groups_of(opt)
+    group = opt.param_groups[0]
+    group.update(lr=0.3, initial_lr=0.2, max_lr=0.5, momentum=0.1, weight_decay=0.7, min_mine=3)
+    del group["dampening"]
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.4, "initial_lr": 0.8, "momentum": 0.3})
+    put_back(opt, before, {"lr"})
+    assert {**group, "params": 0} == {**before[0], "params": 0, "weight_decay": 0.7}
+    third = opt.param_groups[2]
+    assert (third["lr"], third["momentum"], "initial_lr" in third) == (0.8, 0.3, False)
+
+
+def test_copies_of_groups_hold_their_own_tensors() -> None:
+    opt = make(tensor=torch.float64)
+    before = groups_of(opt)
+    tensor = opt.param_groups[0]["lr"]
+    tensor.fill_(0.5)
+    assert float(before[0]["lr"]) == 0.1
+    put_back(opt, before, {"lr"})
+    assert opt.param_groups[0]["lr"] is tensor  # a captured step knows the tensor
+    assert float(tensor) == 0.1
+
+
+def test_what_another_scheduler_wrote_is_taken_out() -> None:
+    for make_it, rate in (
+        (lambda o: lr_scheduler.ExponentialLR(o, 0.5), 0.1),
+        (lambda o: lr_scheduler.OneCycleLR(o, 0.5, 10), 0.1),
+        (lambda o: lr_scheduler.CyclicLR(o, 0.01, 0.3), 0.1),
+        (lambda o: lr_scheduler.CyclicLR(o, 0.01, 0.3, cycle_momentum=False), 0.1),
+    ):
+        opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9)
+        before = dict(opt.param_groups[0])
+        scheduler = make_it(opt)
+        opt.step()
+        scheduler.step()
+        without_schedule(opt, scheduler)
+        assert opt.param_groups[0] == {**before, "lr": rate}
+
+
+@pytest.mark.parametrize("cls", [torch.optim.SGD, torch.optim.Adam])
+def test_rates_become_tensors_where_the_optimizer_takes_them(cls: Any) -> None:
+    for flags, changes in (({}, True), ({"foreach": True}, cls is torch.optim.SGD)):
+        opt = cls([torch.zeros(1, requires_grad=True)], lr=0.1, **flags)
+        assert has_float_rates(opt)
+        make_rates_tensors(opt)
+        assert has_float_rates(opt) is not changes
+        rate = opt.param_groups[0]["lr"]
+        assert float(rate) == pytest.approx(0.1)
+        if changes:
+            assert (rate.dtype, rate.device.type, rate.ndim) == (torch.float32, "cpu", 0)
+        make_rates_tensors(opt)
+        assert opt.param_groups[0]["lr"] is rate
 
 
 def test_a_compiled_step_is_listened_to_from_outside() -> None:

@@ -430,6 +430,10 @@ STAGES: dict[str, tuple[Any, str]] = {
         ["none", {"name": "none", "length": "8st"}, {"name": "none", "length": "3st"}],
         r"stages\.1\.length='8st': .* take 11 updates, and the run has 10",
     ),
+    "behind the free one, mixed": (
+        ["none", {"name": "none", "length": "8st"}, {"name": "none", "length": "30%"}],
+        r"stages\.1\.length='8st': the stages up to here take 11 updates, and the run has 10 updates",
+    ),
     "shares exceed": (
         [{"name": "none", "length": "60%"}, {"name": "none", "length": "60%"}],
         r"stages\.1\.length='60%': the stages up to here take 120%, and the run has 100%",
