@@ -573,3 +573,14 @@ def test_epochs_before_the_run_are_as_long_as_its_first_and_those_after_it_as_it
     assert [horizon.to_epochs(Fraction(n), Fraction(0)) for n in (0, 5, 12, 21)] == [0, 1, 2, 3]
     assert horizon.epochs_between(Fraction(5), Fraction(21)) == 2
     assert horizon.steps_between(Fraction(1), Fraction(5, 2)) == 7 + Fraction(9, 2)
+
+
+def test_a_remedy_is_in_the_unit_that_the_interval_counts() -> None:
+    with pytest.raises(SchedulerConfigError, match=r"or this length in epochs \('30ep'\)"):
+        resolve({"name": "step", "step_size": "5st", "interval": "epoch"})
+    with pytest.raises(SchedulerConfigError, match=r"or this length in updates \('500st'\)"):
+        resolve({"name": "step", "step_size": "5ep", "interval": "step"})
+    with pytest.raises(SchedulerConfigError, match="Give the horizon its epochs"):
+        resolve({"name": "step", "step_size": "5%", "interval": "epoch"}, Horizon(steps=5))
+    with pytest.raises(SchedulerConfigError, match="Give the horizon its steps_per_epoch"):
+        resolve({"name": "step", "step_size": "5%", "interval": "step"}, Horizon(epochs=5))
