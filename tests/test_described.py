@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from lr_configs import available, register, registry
@@ -25,6 +27,14 @@ def test_every_key_has_a_meaning_and_a_kind(name: str) -> None:
     assert summary(config)
     assert text(config).startswith(summary(config))
     assert "Attributes" not in text(config)
+
+
+@pytest.mark.parametrize("name", [one for one in available() if not entry(one).torch_name.startswith("ReduceLR")])
+def test_every_formula_says_where_it_begins_and_ends(name: str) -> None:
+    """At step 0, at the end, and beyond."""
+    words = text(entry(name))
+    assert re.search(r"[Ss]teps? 0|at every step", words)
+    assert "beyond" in words
 
 
 def test_a_meaning_over_several_lines_and_one_of_its_own() -> None:

@@ -13,6 +13,8 @@ from lr_configs.stages import StagesConfig, stages
 class ChainedSchedulerConfig(StagesConfig):
     """``rate(t) = base * product of (stage(t) / base)``: torch's `ChainedScheduler`, of any schedules.
 
+    At step 0 and beyond the run too, every factor is what its schedule has there.
+
     Attributes:
         stages: a mapping of named schedules (or a list), all from step 0; a stage set to null is left out.
 

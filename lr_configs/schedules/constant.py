@@ -11,6 +11,8 @@ from lr_configs.config import Landmarks, SchedulerConfig, length, number, schedu
 class ConstantLRConfig(SchedulerConfig):
     """``rate(t) = base * factor`` before step `total_iters`, then `base`, as torch's `ConstantLR`.
 
+    ``base * factor`` at step 0; `base` at step `total_iters` and beyond.
+
     Attributes:
         factor: 0 to 1.
         total_iters: a length.

@@ -16,7 +16,7 @@ class CosineAnnealingLRConfig(FloorConfig):
     """``rate(t) = eta_min + (base - eta_min) (1 + cos(pi t / T_max)) / 2``: it oscillates past an explicit `T_max`.
 
     Torch's `CosineAnnealingLR` (Loshchilov and Hutter, arXiv 1608.03983, eq. 5, without restarts): `base` at step 0,
-    `eta_min` at step `T_max`, `base` again at ``2 T_max``. The three keys that torch has not make of the cosine
+    `eta_min` at step `T_max`, `base` again at ``2 T_max``, and so on beyond the run. The three keys that torch has not make of the cosine
     ``((1 + cos(2 pi cycles x ** k)) / 2) ** power`` with ``x = t / T_max``; with `k`, `x` goes back from 1 to 0 between `T_max`
     and ``2 T_max``.
 

@@ -19,8 +19,8 @@ class CosineAnnealingWarmRestartsConfig(FloorConfig):
     """A cosine from `base` to `eta_min` over each period, with a restart at every period's end.
 
     Torch's `CosineAnnealingWarmRestarts` (SGDR, arXiv 1608.03983): period `i` lasts ``T_0 * T_mult**i`` steps; in each,
-    ``rate = eta_min + (base - eta_min) (1 + cos(pi T_cur / T_i)) / 2`` with `T_cur` steps since the last restart. It goes on
-    beyond the run.
+    ``rate = eta_min + (base - eta_min) (1 + cos(pi T_cur / T_i)) / 2`` with `T_cur` steps since the last restart: `base`
+    at step 0 and at every restart, nearly `eta_min` at the step before the next one. It goes on beyond the run.
 
     Attributes:
         T_0: first period, a length.

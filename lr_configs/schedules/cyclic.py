@@ -28,7 +28,7 @@ class CyclicLRConfig(SchedulerConfig):
 
     Torch's `CyclicLR` (Smith, arXiv 1506.01186): ``rate(t) = base_lr + (max_lr - base_lr) x(t)``; `x` rises from 0 to 1
     and falls back, times the height that `mode` gives: ``triangular`` 1, ``triangular2`` ``0.5 ** (cycle - 1)``,
-    ``exp_range`` ``gamma ** t``. It goes on beyond the run. Momentum moves the other way, from `max_momentum` to
+    ``exp_range`` ``gamma ** t``. `base_lr` at step 0, `max_lr` at step `step_size_up`; it goes on beyond the run. Momentum moves the other way, from `max_momentum` to
     `base_momentum`.
 
     Attributes:

@@ -12,7 +12,7 @@ from lr_configs.functions import check_growth
 
 @schedule("exponential")
 class ExponentialLRConfig(ClampedConfig):
-    """``rate(t) = base * gamma ** t``, as torch's `ExponentialLR`; it goes on beyond the run.
+    """``rate(t) = base * gamma ** t``, as torch's `ExponentialLR`: `base` at step 0; it goes on beyond the run.
 
     With a `decay_period` it is ``base * gamma ** (t / decay_period)``, rounded down with `staircase`: Composer's, optax' and
     Keras' `ExponentialDecay`.

@@ -10,7 +10,7 @@ from lr_configs.functions import FunctionsConfig
 
 @schedule("lambda")
 class LambdaLRConfig(FunctionsConfig):
-    """``rate(t) = base * lr_lambda(t)``, as torch's `LambdaLR`; the formula goes on beyond the run.
+    """``rate(t) = base * lr_lambda(t)``, as torch's `LambdaLR`: ``base * lr_lambda(0)`` at step 0; the formula goes on beyond the run.
 
     Attributes:
         lr_lambda: formula in the step ``t`` (or ``epoch``), the run's length ``T`` behind the warmup, in scheduler steps,

@@ -13,7 +13,8 @@ from lr_configs.floor import ClampedConfig
 class LinearLRConfig(ClampedConfig):
     """From ``base * start_factor`` in a straight line to ``base * end_factor`` at step `total_iters`, then flat.
 
-    Torch's `LinearLR`. ``f(t) = start (n - k) / n + end k / n`` with ``n = total_iters``, ``k = min(t, n)``.
+    Torch's `LinearLR`. ``f(t) = start (n - k) / n + end k / n`` with ``n = total_iters``, ``k = min(t, n)``: ``base * start_factor`` at step
+    0, ``base * end_factor`` at step `total_iters` and beyond.
 
     Attributes:
         start_factor: above 0; at most 1 where it is the rate that is driven.

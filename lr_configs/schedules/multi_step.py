@@ -13,6 +13,8 @@ from lr_configs.functions import check_growth
 class MultiStepLRConfig(ClampedConfig):
     """``rate(t) = base * gamma ** (number of milestones that are at most t)``, as torch's `MultiStepLR`.
 
+    `base` at step 0 and up to the first milestone; from the last one on, also beyond the run, it stays.
+
     Attributes:
         milestones: positions in the run, a rising list of lengths.
         gamma: multiplied in at every milestone, 0 or more.

@@ -13,6 +13,8 @@ from lr_configs.functions import FunctionsConfig, Product
 class MultiplicativeLRConfig(FunctionsConfig):
     """``rate(t) = base * lr_lambda(1) * ... * lr_lambda(t)``, as torch's `MultiplicativeLR`: `base` at step 0.
 
+    The product goes on beyond the run.
+
     Attributes:
         lr_lambda: the factor of each step, as for ``lambda``: a formula in ``t`` (or ``epoch``), ``T``, ``p`` and ``base``, a callable,
             or a list with one for each group. Finite and not negative, and so is the product.

@@ -18,8 +18,8 @@ FIRST, PEAK, LAST = 0, 1, 2
 class OneCycleLRConfig(SchedulerConfig):
     """Up from ``max_lr / div_factor`` to `max_lr`, then down to ``max_lr / div_factor / final_div_factor``.
 
-    Torch's `OneCycleLR` (Smith and Topin, arXiv 1708.07120). The peak is at step ``pct_start * total_steps - 1``, the last
-    rate at step ``total_steps - 1``, and it is held from there on. Momentum moves the other way.
+    Torch's `OneCycleLR` (Smith and Topin, arXiv 1708.07120). The first rate is at step 0, the peak at step
+    ``pct_start * total_steps - 1``, the last rate at step ``total_steps - 1`` and beyond. Momentum moves the other way.
 
     Attributes:
         max_lr: the peak, per group; null is the group's own rate.

@@ -63,8 +63,8 @@ def _point(value: Any, key: str, *, first: bool) -> list[Any]:
 class PiecewiseLRConfig(ClampedConfig):
     """``rate(t) = base * f(t)``, where `f` goes through points.
 
-    The first factor holds up to the first point, the last one from the last point on, also beyond the run. Where two points
-    fall on the same step, as they may in a very short run, the later one counts. It is ignite's `PiecewiseLinear`, optax's
+    Step 0 has the first point's factor, which holds up to that point; the last one holds from the last point on, also beyond
+    the run. Where two points fall on the same step, as they may in a very short run, the later one counts. It is ignite's `PiecewiseLinear`, optax's
     `piecewise_interpolate_schedule` and, with ``constant``, Keras' `PiecewiseConstantDecay` (whose boundaries belong to the
     piece in front of them, and here to the one behind).
 

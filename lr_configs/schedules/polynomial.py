@@ -12,6 +12,7 @@ from lr_configs.floor import FloorConfig, between
 class PolynomialLRConfig(FloorConfig):
     """``rate(t) = base * (1 - t / total_iters) ** power``, and 0 from step `total_iters` on: torch's `PolynomialLR`.
 
+    `base` at step 0, 0 at step `total_iters` and beyond.
     With a floor, ``rate(t) = eta_min + (base - eta_min) (1 - t / total_iters) ** power``, as transformers' and timm's.
 
     Attributes:

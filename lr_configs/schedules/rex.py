@@ -12,7 +12,7 @@ from lr_configs.floor import FloorConfig, between
 class REXLRConfig(FloorConfig):
     """``rate(t) = eta_min + (base - eta_min) z / (1 - beta + beta z)`` with ``z = 1 - t / total_steps``.
 
-    REX (Chen et al., arXiv 2107.04197): `base` at step 0, `eta_min` at step `total_steps` and from there on.
+    REX (Chen et al., arXiv 2107.04197): `base` at step 0, `eta_min` at step `total_steps` and beyond.
 
     Attributes:
         total_steps: a length.

@@ -13,7 +13,8 @@ from lr_configs.stages import StagesConfig, stages
 class SequentialLRConfig(StagesConfig):
     """Stages one after another, each from its own step 0 and the optimizer's own rate.
 
-    Torch's `SequentialLR`, nested ones as flat ones. A last stage that ends before the run holds its last value.
+    Torch's `SequentialLR`, nested ones as flat ones. Step 0 is the first stage's. A last stage with a length of its own holds its last
+    value beyond it; one without goes on beyond the run as it does alone.
 
     Attributes:
         stages: a mapping of named stages (or a list); each is a schedule's `name` with its parameters and a

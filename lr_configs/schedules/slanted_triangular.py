@@ -12,7 +12,7 @@ from lr_configs.floor import ClampedConfig
 class SlantedTriangularLRConfig(ClampedConfig):
     """Up in a straight line from ``base / ratio`` to `base` and down again: ``rate(t) = base (1 + q (ratio - 1)) / ratio``.
 
-    ULMFiT's (Howard and Ruder, arXiv 1801.06146). The peak is at step ``cut = floor(cut_frac * total_steps)``; `q` is
+    ULMFiT's (Howard and Ruder, arXiv 1801.06146). ``base / ratio`` at step 0; the peak is at step ``cut = floor(cut_frac * total_steps)``; `q` is
     ``t / cut`` up to there, and then falls to 0 at step `total_steps`, so that the rate is ``base / ratio`` there and beyond.
     (The paper divides the way down by ``cut (1 / cut_frac - 1)``, which where `cut` is rounded ends too early and then below 0.)
 

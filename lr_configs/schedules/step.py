@@ -13,6 +13,8 @@ from lr_configs.functions import check_growth
 class StepLRConfig(ClampedConfig):
     """``rate(t) = base * gamma ** (t // step_size)``, as torch's `StepLR`: `base` until the first period ends.
 
+    `base` at step 0, ``base * gamma`` at step `step_size`; it goes on beyond the run.
+
     Attributes:
         step_size: update period, a length.
         gamma: multiplied in at every period, 0 or more.

@@ -15,7 +15,7 @@ class TanhLRConfig(FloorConfig):
 
     timm's `TanhLRScheduler` with one cycle (Hsueh et al., arXiv 1806.01593). Step 0 has the formula's value, a little below
     `base` (a millionth, with ``lb = -7``). Near the end it is a little above `eta_min` (0.25% of the way, with ``ub = 3``),
-    and at step `total_steps` it falls to `eta_min`, where it stays.
+    and at step `total_steps` it falls to `eta_min`, where it stays beyond.
 
     Attributes:
         total_steps: a length.
