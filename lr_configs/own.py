@@ -23,7 +23,7 @@ _CHECKED = 20_000
 #: of a run of unknown length
 _FIRST = 1000
 #: arguments of torch's constructors that are no keys of a schedule
-_NOT_KEYS = ("optimizer", "last_epoch", "verbose")
+_NOT_KEYS = ("last_epoch", "verbose")
 
 
 def config_of(name: str, what: Any, defaults: Mapping[str, Any]) -> type[SchedulerConfig]:
@@ -232,9 +232,11 @@ class SteppedConfig(SchedulerConfig):
 
     Attributes:
         wraps: the class.
+        takes_last_epoch: whether its constructor does.
     """
 
     wraps: ClassVar[Any] = None
+    takes_last_epoch: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -246,6 +248,10 @@ class SteppedConfig(SchedulerConfig):
                     f"{self.name} steps {self.wraps.__name__} as it is, and that has no curve",
                     "Register the schedule as a function f(t, T) instead, which has everything",
                 )
+        if self.last_epoch >= 0 and not self.takes_last_epoch:
+            raise SchedulerConfigError(
+                "last_epoch", self.last_epoch, f"{self.wraps.__name__} takes no last_epoch", "Load its state instead"
+            )
 
     @staticmethod
     def weights(p: Any, t: Any, m: Any) -> Any:
@@ -259,6 +265,14 @@ class SteppedConfig(SchedulerConfig):
 
 
 def _of_class(name: str, what: type, defaults: Mapping[str, Any]) -> type[SchedulerConfig]:
-    keys = {one.name: _field(what, one, defaults) for one in _parameters(what) if one.name not in _NOT_KEYS}
-    made: type[SchedulerConfig] = _made(name, SteppedConfig, keys, what, wraps=what)
+    parameters = _parameters(what)
+    if not parameters:
+        raise SchedulerConfigError(
+            "schedule", what, "a scheduler class takes the optimizer first", "Write def __init__(self, optimizer, ...)"
+        )
+    names = [one.name for one in parameters]
+    keys = {one.name: _field(what, one, defaults) for one in parameters[1:] if one.name not in _NOT_KEYS}
+    made: type[SchedulerConfig] = _made(
+        name, SteppedConfig, keys, what, wraps=what, takes_last_epoch="last_epoch" in names
+    )
     return made

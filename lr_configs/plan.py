@@ -368,10 +368,10 @@ class _Resolver:
     def _points(self, value: list[list[Any]], key: str, start: int, span: int | None) -> list[list[Any]]:
         """Points of a curve, of which the first may be at 0."""
         written = [at for at, _ in value if at]
-        steps = [0] * (len(value) - len(written)) + self._lengths(written, key, start, span)
+        steps = [0] * (len(value) - len(written)) + self._lengths(written, key, start, span, value)
         return [[at, factor] for at, (_, factor) in zip(steps, value, strict=True)]
 
-    def _lengths(self, value: Any, key: str, start: int, span: int | None) -> Any:
+    def _lengths(self, value: Any, key: str, start: int, span: int | None, shown: Any = None) -> Any:
         if not isinstance(value, list):
             return self._length(value, key, start, span)
         resolved = [self._length(one, f"{key}.{i}", start, span) for i, one in enumerate(value)]
@@ -381,7 +381,10 @@ class _Resolver:
             share = Length.parse(one, key).is_share or Length.parse(other, key).is_share
             if after < before or not share:
                 raise SchedulerConfigError(
-                    key, value, f"these rise strictly, and here they are steps {resolved}", "Sort them, each only once"
+                    key,
+                    shown or value,
+                    f"these rise strictly, and here they are steps {resolved}",
+                    "Sort them, each only once",
                 )
             self.notes.append(f"{key}: {one} and {other} are the same step {after} here")
         return resolved

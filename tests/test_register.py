@@ -198,6 +198,30 @@ def test_a_class_is_stepped_as_it_is() -> None:
     assert again.position == 4
 
 
+def test_a_constructor_of_its_own_kind() -> None:
+    class Slow(torch.optim.lr_scheduler.LRScheduler):
+        """The optimizer under another name, a length, and no `last_epoch`."""
+
+        def __init__(self, opt: Any, over: int, floor: float = 0.5) -> None:
+            self.over, self.floor = over, floor
+            super().__init__(opt)
+
+        def get_lr(self) -> list[Any]:
+            return [base * max(1 - self.last_epoch / self.over, self.floor) for base in self.base_lrs]
+
+    register("slow", Slow, defaults={"over": "50%"})
+    opt = optimizer()
+    made: Any = build({"name": "slow", "floor": 0.25, "interval": "step"}, opt, H)
+    found = []
+    for _ in range(12):
+        found += rates(opt)
+        opt.step()
+        made.step()
+    assert found == pytest.approx([0.1 * max(1 - t / 10, 0.25) for t in range(12)])
+    with pytest.raises(SchedulerConfigError, match="last_epoch=3: Slow takes no last_epoch"):
+        registry.parse({"name": "slow", "last_epoch": 3})
+
+
 def test_a_class_goes_on_from_a_checkpoint(tmp_path: Any) -> None:
     save = ModelCheckpoint(tmp_path, every_n_train_steps=1, save_top_k=-1, filename="{step}")
     node = {"name": "halving_class", "interval": "step"}

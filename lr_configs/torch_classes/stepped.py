@@ -33,6 +33,8 @@ class SteppedScheduler(CurveScheduler):
         cls.follows_curve = False
 
     def __init__(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
+        if not self.schedule.takes_last_epoch:
+            kwargs.pop("last_epoch", None)
         self._theirs("__init__")(optimizer, *args, **kwargs)
         self.beginning = copy.deepcopy(self.state_dict()), self.held()
 
