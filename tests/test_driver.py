@@ -30,6 +30,7 @@ from lr_configs.optimizers import (
     put_back,
     without_schedule,
 )
+from lr_configs.plan import Plan, resolve
 from lr_configs.run import PlainRun, current, enter, leave
 from lr_configs.track import Ending
 
@@ -586,6 +587,26 @@ def test_a_schedule_whose_place_another_takes_is_at_rest(replaced: bool) -> None
     again, other, _ = begin((state, states, opt.state_dict()))
     assert again.tracks[0].scheduler.position == (6 if replaced else 8)
     assert rates(other) == rates(opt)
+
+
+@pytest.mark.parametrize(
+    ("node", "steps"),
+    [({"name": "step", "step_size": "3st"}, 20), ({"name": "step", "step_size": 3, "warmup": "2st"}, None)],
+)
+def test_the_plan_of_the_whole_run_is_taken_where_it_is_the_same(node: Any, steps: int | None) -> None:
+    """What is driven stays what it is, whatever becomes known of the run."""
+
+    class Cheap(PlainRun):
+        def resolve(self, node: Any, *, key: str | None = None, optimizer: Any = None) -> Plan:
+            return resolve(node)
+
+    driver = Driver(Cheap(RUN, say=lambda line: None))
+    driver.drive(node, make())
+    assert driver.tracks[0].plan.steps is None
+    driver.start()
+    track = driver.tracks[0]
+    assert track.plan is track.asked.plan
+    assert (track.plan.steps, track.plan.params["step_size"], track.end) == (steps, 3, 20)
 
 
 # ---------------------------------------------------------------------------------------- optimizers
