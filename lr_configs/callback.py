@@ -440,10 +440,8 @@ def _harmless(state: Any, states: list[Any], the_run: LightningRun, driver: Driv
 
 
 def _updates_made(trainer: Trainer) -> int:
-    """Updates of each optimizer; in manual optimization Lightning counts those of all together."""
-    module = trainer.lightning_module
-    manual = module is not None and not module.automatic_optimization
-    return int(trainer.global_step) // (max(len(trainer.optimizers), 1) if manual else 1)
+    """Updates of each optimizer; with several, which only a manual optimization has, Lightning counts those of all together."""
+    return int(trainer.global_step) // max(len(trainer.optimizers), 1)
 
 
 def _warn_compiled(driver: Driver) -> None:

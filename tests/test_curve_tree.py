@@ -13,7 +13,7 @@ from helpers import CURVED, TWINS
 from lr_configs import Horizon
 from lr_configs.curve_tree import Cooldown, Curve, Hold, Leaf, Stages, Warmup, bind
 from lr_configs.plan import resolve
-from lr_configs.registry import available
+from lr_configs.registry import available, parse
 
 RUN = Horizon(steps=60)
 
@@ -169,3 +169,20 @@ def test_bounds_that_change_count_at_the_same_step() -> None:
     assert cycle.rates(3) != rate
     cycle.p.base_lrs[0] = 0.2
     assert cycle.rates(3) == cycle.rates(3)
+
+
+# ---------------------------------------------------------------------------------------- hooks
+
+HOOKS = (
+    "weights", "breaks", "ends", "late_ends", "alone", "with_base", "join", "drop", "altered", "lowest", "momentum",
+    "landmarks", "goes_one_way", "prepare", "bound",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", available())
+def test_hooks_know_no_config_object(name: str) -> None:
+    """They are the same asked of a class and of an object: what a formula needs is in its parameters."""
+    config = parse({"name": name})
+    for hook in HOOKS:
+        if hasattr(config, hook):
+            assert getattr(config, hook) == getattr(type(config), hook), hook

@@ -226,6 +226,11 @@ LINES = {
         LONG,
         "multiplicative | interval=step | 35190 updates | lr 0.1 -> ? | groups 2",
     ),
+    "an end that is found soon enough": (
+        {"name": "multiplicative", "lr_lambda": lambda t: 0.999, "interval": "step"},
+        Horizon(steps=1501),
+        "multiplicative | interval=step | 1501 updates | lr 0.1 -> 0.0223 | groups 2",
+    ),
     "only updates": (
         "exponential",
         Horizon(steps=100),
