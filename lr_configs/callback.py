@@ -27,6 +27,7 @@ from lr_configs.logged import HeldRates
 from lr_configs.monitors import Monitors, check_can_be
 from lr_configs.registry import parse, plain
 from lr_configs.resume import POLICIES, slots
+from lr_configs.saved_curve import SavedCurve
 from lr_configs.schedulers import is_ours
 from lr_configs.track import check_ending
 
@@ -49,9 +50,8 @@ class LRSchedulerCallback(Callback):
             ``step_update(n)``, such as timm's, or a function of the optimizer that makes one, is attached as it is. Without
             it the callback drives the schedules of ours that the module's ``configure_optimizers`` builds.
         schedulers: for several optimizers, a mapping from the optimizer to its schedule (or list of them, or scheduler of
-            another library). The
-            optimizer is an index, the attribute of the module that holds it, or the attribute that holds what it
-            trains (``generator``).
+            another library). The optimizer is an index, the attribute of the module that holds it, or the attribute
+            that holds what it trains (``generator``).
         total_steps: updates of the run, where the trainer cannot tell or should not; for several optimizers, a mapping
             with the keys of `schedulers`.
         on_existing: what to do where the module returns a scheduler of its own: ``error``, ``replace`` it or ``keep``
@@ -65,6 +65,8 @@ class LRSchedulerCallback(Callback):
         decay_file: a path; creating or changing this file brings the rates down as :meth:`decay_now` does. It may hold
             the length and the shape (``10% cosine``).
         monitor: the logged metric that a scheduler of another library gets after every epoch, as ``step(epoch, metric)``.
+        save_curve: leave the rates beside those that were planned, as ``lr_curve.csv`` and ``lr_curve.png`` in the run's folder
+            and in the pages of TensorBoard or W&B, and warn where they leave the plan.
 
     Raises:
         SchedulerConfigError: on construction or before the first batch.
@@ -85,6 +87,7 @@ class LRSchedulerCallback(Callback):
         tensor_lr: bool = False,
         decay_file: str | None = None,
         monitor: str | None = None,
+        save_curve: bool = False,
     ) -> None:
         super().__init__()
         check_choice("on_existing", on_existing, ON_EXISTING)
@@ -103,6 +106,7 @@ class LRSchedulerCallback(Callback):
         self._loaded: dict[str, Any] | None = None
         self._pending: tuple[Any, str] | None = None
         self._set_up = False
+        self.curve = SavedCurve(save_curve)
 
     # Lightning enters a profiler for every hook of every batch that is callable, used or not.
     on_before_zero_grad = None
@@ -204,6 +208,7 @@ class LRSchedulerCallback(Callback):
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Decide how to go on, where the strategy restores after the set-up."""
         self.foreign.load(checkpoint)
+        self.curve.load(checkpoint)
         if self._run is not None and self.driver is not None and self._run.restores_late:
             self._decide(self._run, self.driver)
 
@@ -224,6 +229,7 @@ class LRSchedulerCallback(Callback):
             return
         if trainer.ckpt_path and not driver.resuming and self._run.restores_late:
             driver.load(None)  # a checkpoint without any callback's state
+        self.curve.begin(trainer, driver, self._run, _updates_made(trainer))
         driver.start(_updates_made(trainer), self._run.epochs_ended)
         self.foreign.start(_updates_made(trainer), self._run.epochs_ended)
         if self._pending is not None:
@@ -256,11 +262,13 @@ class LRSchedulerCallback(Callback):
         self._let_go()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Let go of the optimizers."""
+        """Let go of the optimizers, and leave what there is of the curve."""
+        self.curve.end(trainer, failed=True)
         self._let_go()
 
     def _let_go(self) -> None:
         run.leave()
+        self.curve.close()
         self.foreign.close()
         if self.driver is not None:
             self.driver.close()
@@ -281,6 +289,7 @@ class LRSchedulerCallback(Callback):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Make config objects among the hyper-parameters plain data, which ``torch.load(weights_only=True)`` reads."""
         self.foreign.save(checkpoint)
+        self.curve.save(checkpoint)
         for key in ("hyper_parameters", "datamodule_hyper_parameters"):
             if key in checkpoint:
                 checkpoint[key] = _without_objects(checkpoint[key])
@@ -320,7 +329,7 @@ class LRSchedulerCallback(Callback):
             driver.end_epoch(trainer.current_epoch)
         self._monitors.after_batch(the_run, driver)
         if self.decay_file is not None:
-            self._watch(self.decay_file, the_run, driver, batch_idx)
+            _watch(self.decay_file, the_run, driver, batch_idx)
         driver.begin_ending()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -346,9 +355,10 @@ class LRSchedulerCallback(Callback):
             self._monitors.after_validation(self._run, self.driver)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take what was logged last."""
+        """Take what was logged last, and leave the curve."""
         if self.driver is not None and self._run is not None:
             self._monitors.check_awaited(self._run, self.driver)
+        self.curve.end(trainer)
 
     # ------------------------------------------------------------------------------------ early ending
 
@@ -371,18 +381,6 @@ class LRSchedulerCallback(Callback):
             self._pending = over, shape
         else:
             self.driver.decay_now(over, shape, wait=self._run.inside_batch)
-
-    @staticmethod
-    def _watch(file: DecayFile, the_run: LightningRun, driver: Driver, batch_idx: int) -> None:
-        if the_run.processes > 1 and batch_idx % 20:
-            return
-        text = the_run.from_first(file.news)
-        if text is None:
-            return
-        try:
-            driver.decay_now(*read_ending(text), wait=True)
-        except SchedulerConfigError as error:
-            the_run.say(f"no early ending: {file.path}: {error}")
 
 
 # ---------------------------------------------------------------------------------------- what the module built
@@ -437,6 +435,18 @@ def _harmless(state: Any, states: list[Any], the_run: LightningRun, driver: Driv
         record.scheduler.state_dict() if id(record.scheduler) in ours else next(theirs, record.scheduler.state_dict())
         for record in the_run.records
     ]
+
+
+def _watch(file: DecayFile, the_run: LightningRun, driver: Driver, batch_idx: int) -> None:
+    if the_run.processes > 1 and batch_idx % 20:
+        return
+    text = the_run.from_first(file.news)
+    if text is None:
+        return
+    try:
+        driver.decay_now(*read_ending(text), wait=True)
+    except SchedulerConfigError as error:
+        the_run.say(f"no early ending: {file.path}: {error}")
 
 
 def _updates_made(trainer: Trainer) -> int:

@@ -7,6 +7,17 @@ from torch.optim import Optimizer
 from lr_configs.driver import Driver
 
 
+def labels(of: list[Optimizer], driver: Driver) -> list[str]:
+    """What each optimizer is called: by the key of its schedule, or by its class, with its number where that says too little."""
+    classes = [type(optimizer).__name__ for optimizer in of]
+    found = []
+    for number, optimizer in enumerate(of):
+        keys = (track.key for track in driver.tracks if track.optimizer is optimizer)
+        name = next((key for key in keys if not key.isdigit()), classes[number])
+        found.append(f"{name}-{number}" if name == classes[number] and classes.count(name) > 1 else name)
+    return found
+
+
 class HeldRates:
     """What every optimizer really holds, by name."""
 
@@ -14,12 +25,8 @@ class HeldRates:
         self._optimizers = list(of)
         self._count = self._groups()
         self._entries: list[tuple[str, int, int, str, int | None]] = []
-        classes = [type(optimizer).__name__ for optimizer in of]
-        for number, optimizer in enumerate(of):
+        for number, (optimizer, label) in enumerate(zip(of, labels(of, driver), strict=True)):
             tracks = [track for track in driver.tracks if track.optimizer is optimizer]
-            label = next((track.key for track in tracks if not track.key.isdigit()), classes[number])
-            if label == classes[number] and classes.count(label) > 1:
-                label = f"{label}-{number}"
             for param in dict.fromkeys(["lr", *(track.plan.config.param for track in tracks)]):
                 key, _, index = param.partition(".")
                 for i, group in enumerate(optimizer.param_groups):
