@@ -248,6 +248,17 @@ def test_an_interval_that_is_not_known_is_refused() -> None:
         picture([Subject({"name": "exponential", "interval": "epoch"}, Horizon(steps=100))])
 
 
+def test_a_constant_needs_no_epochs() -> None:
+    assert line("none", Horizon(steps=100)).y == [0.1]
+    with pytest.raises(SchedulerConfigError, match="in epochs is not known"):
+        line({"name": "none", "warmup": 3, "interval": "epoch"}, Horizon(steps=100))
+
+
+def test_not_every_value_of_a_run_without_end() -> None:
+    with pytest.raises(SchedulerConfigError, match="values are too many"):
+        line("rex", Horizon(steps=10**9), 0)
+
+
 def test_runs_of_different_lengths_and_counts() -> None:
     long, short = Horizon(epochs=10, steps_per_epoch=10), Horizon(epochs=5, steps_per_epoch=10)
     shown = picture([Subject("step", long, label="long"), Subject("step", short, label="short")])

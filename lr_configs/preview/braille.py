@@ -198,7 +198,7 @@ class _Canvas:
 def _axis(picture: Picture, left: int, columns: int, ascii: bool) -> Iterator[str]:
     """The line under the panels, what happens on it, and the numbers of updates and of epochs."""
     corner, flat, tick = "+-+" if ascii else "└─┬"
-    room = max(columns // 12, 2)
+    room = max(columns // 12, 3)
     ticks = [(one, one) for one in scale.round_numbers(0, picture.end, room)]
     places = {_column(x, picture.end, columns) for x, _ in ticks}
     yield " " * (left - 1) + corner + "".join(tick if i in places else flat for i in range(columns))

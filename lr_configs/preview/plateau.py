@@ -219,10 +219,11 @@ def _column_of(header: list[str], monitor: str, source: str) -> str:
     names = [one for one in header if one not in ("step", "epoch")]
     if len(names) == 1:
         return names[0]  # there is nothing else that could be meant
+    rule = f"the file has no column {monitor}" if monitor else "the file has several columns, and monitor names none"
     raise SchedulerConfigError(
         "metric",
         source,
-        f"the file has no column {monitor}",
+        rule,
         f"{nearest(monitor, names)}Its columns: {', '.join(header)}",
     )
 

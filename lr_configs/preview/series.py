@@ -22,6 +22,7 @@ from lr_configs.preview import thin
 from lr_configs.preview.picture import Line, Mark, Panel, Picture, between
 from lr_configs.preview.plateau import Metric, Reductions
 from lr_configs.registry import parse
+from lr_configs.schedules import NoneConfig
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,12 +156,19 @@ class _Shown:
         self.groups = list(range(len(self.bases)))
 
     def _steps(self) -> int:
+        if self.plan.steps is None and isinstance(self.config, NoneConfig) and not self.plan.warmup:
+            return 1  # it is the same at every one of them, however many there are
         if self.plan.steps is None:
             unit = self.plan.interval
             raise SchedulerConfigError(
                 "horizon", self.horizon,
                 f"the schedule advances by {unit}s, and the run's length in {unit}s is not known",
                 "Write Horizon(epochs=90, steps_per_epoch=391)",
+            )  # fmt: skip
+        if not self.bins and self.plan.steps > thin.MOST:
+            raise SchedulerConfigError(
+                "horizon", self.horizon, f"{self.plan.steps} values are too many to have every one of them",
+                "Draw a picture, which needs few",
             )  # fmt: skip
         return self.plan.steps
 
@@ -205,9 +213,9 @@ class _Shown:
 
         intervals = t * self.plan.frequency
         own = "epoch" if self.plan.interval == "epoch" else "update"
-        if own == self.unit:
-            return intervals
         knots = np.array(_knots([self.horizon], [0]), dtype=np.float64).T
+        if own == self.unit or not knots.size:  # without them there is one step alone
+            return intervals
         x, y = knots if own == "update" else knots[::-1]
         found: NDArray[Any] = np.interp(intervals, x, y)
         return found
