@@ -12,7 +12,7 @@ from typing import Any
 
 from lr_configs import SchedulerConfigError
 from lr_configs.convert import from_timm, from_torch, from_transformers
-from lr_configs.convert.result import Converted
+from lr_configs.convert.result import Converted, converted
 
 PAGE = Path(__file__).with_name("migrating.md")
 INTRODUCTION = """# Coming from elsewhere
@@ -47,6 +47,8 @@ do cycles of `tanh` and `poly`, cycles of `cosine` with a `k_decay`, and the dec
 factory takes `decay_rate` as the power of `poly`. Its constructor leaves the group's own rate at step 0, whatever the formula
 gives there. A group's `lr_scale` is no part of a schedule: give the group its own `lr`. A scheduler of timm can also be attached as
 it is: `LRSchedulerCallback(lambda optimizer: CosineLRScheduler(optimizer, t_initial=300))`.""",
+    "others": """Written by hand, with 0.1 as the optimizer's own rate, and tested against each one's formula. Absolute rates
+of theirs are the optimizer's own rate here (`lr`), which schedules multiply.""",
     "torch": """Names and keys are torch's. Torch's step is whatever calls `step()`; ours is an epoch or an update, which
 `interval` says. `lr_configs.convert.torch` reads instances, too, composites included.""",
 }
@@ -91,6 +93,73 @@ TORCH: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
+_STEP = {"interval": "step"}
+#: what has no converter: the call, with the rate 0.1 in the optimizer, and what differs
+BY_HAND: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "detectron2: WarmupMultiStepLR, SOLVER.STEPS=(6000, 8000), WARMUP_ITERS=1000, WARMUP_FACTOR=0.001",
+        {"name": "multi_step", "milestones": [6000, 8000], **_STEP, "warmup": 1000, "warmup_start_factor": 0.001,
+         "warmup_overlap": "continuous"},
+        "Its clock runs during the warmup, which leads to the value that the schedule has at its end. WarmupCosineLR is "
+        "cosine with T_max: 100%, and BASE_LR_END as eta_min.",
+    ),
+    (
+        "fairseq: inverse_sqrt, warmup_updates=1000, warmup_init_lr=0",
+        {"name": "inverse_sqrt", "timescale": 1000, **_STEP, "warmup": 1000, "warmup_start_factor": 0.0},
+        "Its rate is lr sqrt(warmup_updates / t): a timescale as long as the warmup.",
+    ),
+    (
+        "optax.warmup_cosine_decay_schedule(0.0, 0.1, 1000, 10000, end_value=0.001, exponent=2.0)",
+        {"name": "cosine", "T_max": 9000, "eta_min": 0.001, **_STEP, "warmup": 1000, "warmup_start_factor": 0.0,
+         "power": 2.0},
+        "Its decay_steps have the warmup in them. It stays at end_value, and ours rises again beyond T_max.",
+    ),
+    (
+        "optax.exponential_decay(0.1, 1000, 0.5, staircase=True, end_value=0.01)",
+        {"name": "exponential", "gamma": 0.5, **_STEP, "decay_period": 1000, "staircase": True, "eta_min": 0.01},
+        "Keras' ExponentialDecay is the same without a floor.",
+    ),
+    (
+        "keras: CosineDecayRestarts(0.1, 1000, t_mul=2.0, m_mul=0.5)",
+        {"name": "cosine_warm_restarts", "T_0": 1000, "T_mult": 2, **_STEP, "restart_decay": 0.5},
+        "With an alpha, Keras lifts the lower restarts by it, and ours end at it.",
+    ),
+    (
+        "keras: PolynomialDecay(0.1, 10000, end_learning_rate=0.001, power=2.0)",
+        {"name": "polynomial", "total_iters": 10000, "power": 2.0, **_STEP, "eta_min": 0.001},
+        "cycle=True, whose period grows with the run, has no counterpart.",
+    ),
+    (
+        "keras: InverseTimeDecay(0.1, 1000, 0.5)",
+        {"name": "inverse_time", "gamma": 0.5, "decay_period": 1000, **_STEP},
+        "",
+    ),
+    (
+        "Megatron-LM: --lr-decay-style WSD --lr-wsd-decay-style exponential, 1000 of warmup, the last 2000 of 10000 a decay",
+        {"name": "warmup_stable_decay", "total_steps": 9000, "decay": 2000, "decay_shape": "exponential", **_STEP,
+         "warmup": 1000, "warmup_start_factor": 0.0},
+        "Its minus_sqrt is 1-sqrt here, and --min-lr is eta_min.",
+    ),
+    (
+        "lightning-bolts: LinearWarmupCosineAnnealingLR(optimizer, 10, 100)",
+        {"name": "sequential", "stages": {
+            "warmup": {"name": "piecewise", "points": [[0, 0.0], [9, 1.0]], "length": 10},
+            "decay": {"name": "cosine", "T_max": 90},
+        }, "interval": "epoch"},
+        "Its warmup reaches the rate an epoch early, and holds it for one.",
+    ),
+    (
+        'diffusers: get_piecewise_constant_schedule(optimizer, "1:1000,0.1:2000,0.005")',
+        {"name": "piecewise", "points": [[0, 1.0], [1000, 0.1], [2000, 0.005]], "interpolation": "constant"},
+        "Each number there is the end of its factor, and here the beginning of the next one.",
+    ),
+]  # fmt: skip
+
+
+def _by_hand(call: str, node: dict[str, Any], note: str) -> str:
+    return _entry(call, lambda: converted(node, *([note] if note else [])))
+
+
 def _entry(call: str, convert: Callable[[], Converted]) -> str:
     try:
         text = f"```yaml\n{convert().yaml()}\n```"
@@ -109,6 +178,7 @@ def page() -> str:
     parts = [INTRODUCTION]
     for library, calls in libraries.items():
         parts += [f"## {library}\n\n{NOTES[library]}\n", *(_entry(*call) for call in calls)]
+    parts += [f"## Others\n\n{NOTES['others']}\n", *(_by_hand(*one) for one in BY_HAND)]
     return "\n".join(parts)
 
 

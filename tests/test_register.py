@@ -222,6 +222,23 @@ def test_a_constructor_of_its_own_kind() -> None:
         registry.parse({"name": "slow", "last_epoch": 3})
 
 
+def test_a_class_is_a_hydra_option_with_typed_keys(tmp_path: Any) -> None:
+    register("slowly", Halving, defaults={"every": "1ep"})
+    (tmp_path / "config.yaml").write_text(
+        "hydra: {searchpath: ['lr-configs://']}\ndefaults: [_self_, {scheduler: halving_class}]\n"
+    )
+    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+        cfg = compose("config", overrides=["scheduler.every=3"])
+        assert build(cfg.scheduler, optimizer()).every == 3  # type: ignore[attr-defined]
+        with pytest.raises(Exception, match=r"scheduler\.every=half"):
+            compose("config", overrides=["scheduler.every=half"])
+        with pytest.raises(SchedulerConfigError, match=r"every=2\.5: this must be an integer"):
+            build({"name": "halving_class", "every": 2.5}, optimizer())
+        lengths = compose("config", overrides=["scheduler=slowly"])
+        assert build(lengths.scheduler, optimizer(), H).every == 1  # type: ignore[attr-defined]
+        assert build({"name": "slowly", "every": "25%"}, optimizer(), H).every == 5  # type: ignore[attr-defined]
+
+
 def test_a_class_goes_on_from_a_checkpoint(tmp_path: Any) -> None:
     save = ModelCheckpoint(tmp_path, every_n_train_steps=1, save_top_k=-1, filename="{step}")
     node = {"name": "halving_class", "interval": "step"}
