@@ -14,8 +14,9 @@ from omegaconf import OmegaConf
 from lr_configs import Horizon
 from lr_configs.commands.compose import Composed, compose
 from lr_configs.commands.errors import CallError, ConfigError
-from lr_configs.composed import Found, RunSize, find
+from lr_configs.composed import Found, find
 from lr_configs.errors import SchedulerConfigError
+from lr_configs.run_size import RunSize
 
 CONF = Path(__file__).parents[1] / "conf"
 

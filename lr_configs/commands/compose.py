@@ -15,8 +15,9 @@ from typing import Any
 
 from lr_configs.commands.errors import CallError, ConfigError
 from lr_configs.commands.parser import Parser
-from lr_configs.composed import Found, RunSize, find
+from lr_configs.composed import Found, find
 from lr_configs.errors import SchedulerConfigError, nearest
+from lr_configs.run_size import RunSize
 
 #: the primary config of the commands that compose our group alone
 _BASE = "lr_configs_command"
@@ -84,6 +85,12 @@ def add_run_arguments(parser: Parser) -> None:
         "--steps-per-epoch", type=int, metavar="N", help="optimizer updates in an epoch, accumulation divided out"
     )
     parser.add_argument("--steps", type=int, metavar="N", help="optimizer updates of the run")
+    parser.add_argument(
+        "--batches",
+        type=int,
+        metavar="N",
+        help="batches in an epoch of the training data, to which an app's limits and accumulation apply",
+    )
     parser.add_argument("--lr", type=float, metavar="RATE", help="the optimizer's own rate")
     parser.add_argument(
         "--groups",
@@ -110,7 +117,7 @@ def _groups(text: str) -> dict[str, float] | list[float]:
 def composed(options: argparse.Namespace) -> list[Composed]:
     """The schedules that the options of :func:`add_arguments` speak of."""
     bring(options.modules)
-    return compose(options.overrides, options.config_dir, options.config_name)
+    return compose(options.overrides, options.config_dir, options.config_name, getattr(options, "batches", None))
 
 
 def size_of(found: Found, options: argparse.Namespace) -> RunSize:
@@ -142,7 +149,10 @@ def bring(modules: Sequence[str]) -> None:
 
 
 def compose(
-    overrides: Sequence[str], config_dir: str | Path | None = None, config_name: str | None = None
+    overrides: Sequence[str],
+    config_dir: str | Path | None = None,
+    config_name: str | None = None,
+    batches: int | None = None,
 ) -> list[Composed]:
     """The schedules that overrides stand for.
 
@@ -150,6 +160,7 @@ def compose(
         overrides: in Hydra's syntax, sweeps (``scheduler=cosine,one_cycle``) too, which are tried one by one.
         config_dir: the folder of an app's configs; without it there is our group `scheduler` and nothing else.
         config_name: the app's primary config, ``config`` by default.
+        batches: in an epoch of the training data, where the caller knows it.
 
     Raises:
         CallError: for overrides that Hydra cannot read, and for an app that is not there.
@@ -161,7 +172,7 @@ def compose(
     found: list[tuple[dict[str, str], tuple[str, ...], Found]] = []
     with Composer(config_dir, config_name) as composer:
         for changed, words in composer.sweep(overrides):
-            schedules = find(composer.config(words))
+            schedules = find(composer.config(words), batches)
             if not schedules:
                 raise ConfigError(composer.nothing_found(words))
             found += [(changed, tuple(words), one) for one in schedules]
