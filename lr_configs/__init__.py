@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lr_configs import convert as convert
     from lr_configs.builder import build, scheduler
     from lr_configs.callback import LRSchedulerCallback, lightning
+    from lr_configs.checking import check
     from lr_configs.errors import SchedulerConfigError
     from lr_configs.horizon import Horizon
     from lr_configs.hydra_store import store
@@ -27,6 +28,7 @@ _HOME = {
     "SchedulerConfigError": "errors",
     "available": "registry",
     "build": "builder",
+    "check": "checking",
     "curve": "whole_run",
     "lightning": "callback",
     "plot": "preview.figure",
@@ -40,6 +42,7 @@ __all__ = [
     "SchedulerConfigError",
     "available",
     "build",
+    "check",
     "convert",
     "curve",
     "lightning",

@@ -13,6 +13,7 @@ from lr_configs.errors import SchedulerConfigError
 from lr_configs.group_values import values_per_group
 from lr_configs.groups import check_base
 from lr_configs.horizon import Horizon
+from lr_configs.optimizer_keys import check_momentum
 from lr_configs.plan import Plan, resolve
 from lr_configs.registry import parse, plain
 
@@ -257,12 +258,6 @@ def check_optimizer(config: SchedulerConfig, optimizer: Any, key: str = "") -> N
     groups = view.param_groups
     bases = [check_base(f"optimizer.param_groups.{i}.{config.param}", _own_rate(g)) for i, g in enumerate(groups)]
     values_per_group(config, bases, [group.get("name") for group in groups], key)
-    if getattr(config, "cycle_momentum", False) and not {"momentum", "betas"} & set(optimizer.defaults):
-        raise SchedulerConfigError(
-            f"{key}.cycle_momentum" if key else "cycle_momentum",
-            True,
-            "this optimizer has neither momentum nor beta1",
-            "Write cycle_momentum=false",
-        )
+    check_momentum(optimizer.defaults, getattr(config, "cycle_momentum", False), key)
     for name, child in config.children():
         check_optimizer(child, optimizer, f"{key}.{name}" if key else name)

@@ -34,7 +34,7 @@ from lr_configs.plan import Plan, resolve
 from lr_configs.registry import parse
 from lr_configs.report import Facts
 from lr_configs.resume import Asked, Continue, Data, Decision, Place, Restart, Saved
-from lr_configs.run import Run
+from lr_configs.run import Run, in_whole
 from lr_configs.track import Track, check_ending
 
 
@@ -207,7 +207,7 @@ class Driver:
         scheduler = build_plan(plan, track.optimizer, printer=_say_nothing)
         bases = tuple(optimizers.base_rates(self._groups[id(track.optimizer)], plan.config.param))
         self.run.exchange(track.scheduler, scheduler)
-        track.begin(scheduler, plan, bases, _exact_end(plan, horizon))
+        track.begin(scheduler, plan, bases, plan.end(horizon))
         if not track.updates:
             track.updates, track.epoch_updates = done, _updates_at(epochs, done, track.asked.horizon)
         if isinstance(decision, Place):
@@ -218,12 +218,10 @@ class Driver:
     def _know_the_whole_run(self) -> None:
         """What was not needed to build the schedules is needed to check them, and to compare runs."""
         for track in self.tracks:
-            horizon, plan = self.run.horizon(track.key), track.asked.plan
-            if horizon is not None and plan.steps is None:
-                whole = resolve(plan.config, horizon)
-                plan = whole if whole.function() == plan.function() else plan
+            horizon = self.run.horizon(track.key)
+            plan = in_whole(track.asked.plan, horizon)
             track.asked = Asked(plan, track.asked.bases, horizon)
-            track.plan, track.end = plan, _exact_end(plan, horizon)
+            track.plan, track.end = plan, plan.end(horizon)
 
     # -------------------------------------------------------------------------------- the clock
 
@@ -390,14 +388,6 @@ class Driver:
 
 def _say_nothing(line: str) -> None:
     """Where the lines of `verbose` go while a schedule is built anew."""
-
-
-def _exact_end(plan: Plan, horizon: Horizon | None) -> Fraction | None:
-    """Exact end of a plan's run in its scheduler steps."""
-    if horizon is None:
-        return None
-    intervals = horizon.total_epochs if plan.interval == "epoch" else horizon.total_steps
-    return None if intervals is None else Fraction(intervals) / plan.frequency
 
 
 def _read(state: Any, step: int | None) -> tuple[dict[str, Saved] | resume.Foreign | SchedulerConfigError, Data | None]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from lr_configs.errors import SchedulerConfigError, nearest
 
 _ADAM: Mapping[str, Any] = {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0}
 #: class -> what its groups hold, with the defaults of its constructor
@@ -42,6 +44,44 @@ def number_at(keys: Mapping[str, Any], param: str) -> float | None:
     key, _, index = param.partition(".")
     value = keys.get(key)
     if index:
-        several = isinstance(value, (list, tuple)) and index.isdigit() and int(index) < len(value)
+        several = isinstance(value, (list, tuple)) and index.isdecimal() and int(index) < len(value)
         value = value[int(index)] if several else None  # type: ignore[index]
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def check_number(keys: Mapping[str, Any], param: str, whose: str) -> None:
+    """Refuse a hyper-parameter that a parameter group does not have.
+
+    Args:
+        keys: of the group.
+        param: the hyper-parameter.
+        whose: the group in words, for the error.
+
+    Raises:
+        SchedulerConfigError: with the nearest of those that it has.
+    """
+    if number_at(keys, param) is None:
+        numeric = [key for key in keys if number_at(keys, key) is not None]
+        raise SchedulerConfigError(
+            "param", param, f"{whose} has no such number", f"{nearest(param, numeric)}Known: {', '.join(numeric)}"
+        )
+
+
+def check_momentum(keys: Iterable[str], wanted: bool, key: str) -> None:
+    """Refuse to cycle a momentum that an optimizer does not have.
+
+    Args:
+        keys: of its groups.
+        wanted: whether the schedule cycles it.
+        key: of the schedule, for the error.
+
+    Raises:
+        SchedulerConfigError: where there is none.
+    """
+    if wanted and not {"momentum", "betas"} & set(keys):
+        raise SchedulerConfigError(
+            f"{key}.cycle_momentum" if key else "cycle_momentum",
+            True,
+            "this optimizer has neither momentum nor beta1",
+            "Write cycle_momentum=false",
+        )

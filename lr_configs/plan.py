@@ -7,8 +7,10 @@ see the same numbers.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 from lr_configs import plan_data
@@ -59,6 +61,13 @@ class Plan:
     def own_start(self) -> int:
         """Scheduler steps in front of the schedule's own step 0."""
         return 0 if self.config.warmup_overlap else self.warmup
+
+    def end(self, horizon: Horizon | None) -> Fraction | None:
+        """The exact end of a run in scheduler steps; None where that is not known."""
+        if horizon is None:
+            return None
+        intervals = horizon.total_epochs if self.interval == "epoch" else horizon.total_steps
+        return None if intervals is None else Fraction(intervals) / self.frequency
 
     def to_data(self) -> dict[str, Any]:
         """The resolved schedule as plain data, which a checkpoint can keep; `from_data` is the inverse.
@@ -175,6 +184,15 @@ def _read_params(data: dict[str, Any], config: SchedulerConfig, key: str, asked:
             value = plan_data.points(value, place)
         params[name] = value
     return params
+
+
+def last_step(end: Fraction) -> int:
+    """The scheduler step of a run's last update, of a run that ends there.
+
+    >>> last_step(Fraction(7, 2))
+    3
+    """
+    return max(math.ceil(end) - 1, 0)
 
 
 # ---------------------------------------------------------------------------------------- what advances it

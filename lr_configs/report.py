@@ -15,6 +15,7 @@ What a schedule's landmarks are, its own file says (:class:`lr_configs.config.La
 from __future__ import annotations
 
 import math
+import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -289,17 +290,26 @@ class Report:
     def _known(self) -> bool:
         """Whether any rate can be found without all those before it."""
         few = (self.course.last or 0) <= 2 * SAMPLES
-        return self._curve is not None and (few or all(part.landmarks.at_once for part in self.parts))
+        return self._curve is not None and (few or self._at_once)
+
+    @property
+    def _at_once(self) -> bool:
+        return all(part.landmarks.at_once for part in self.parts)
 
     def rate(self, position: Position) -> float | None:
         """The first group's at a position, where it can be found quickly."""
-        return float(self._at([position])[0]) if self._known else None
+        return self._at([position])[0] if self._known else None
 
-    def _at(self, positions: Sequence[Position]) -> Any:
+    def _at(self, positions: Sequence[Position]) -> list[float]:
+        """The rates at rising positions."""
+        if "numpy" not in sys.modules and self._at_once:  # whose import takes longer than the rates one by one
+            return [float(self._curve.rates(one)[self.group]) * self._scale for one in positions]
         import numpy as np
 
         with np.errstate(all="ignore"):
-            return self._curve.array(np.array(positions, dtype=np.float64))[self.group] * self._scale
+            rates = self._curve.array(np.array(positions, dtype=np.float64))[self.group] * self._scale
+        found: list[float] = rates.tolist()
+        return found
 
     def _end(self) -> float | None:
         return None if self.course.last is None or self.plan.config.metric_driven else self.rate(self.course.last)
@@ -314,7 +324,7 @@ class Report:
             # Before a metric has its way, or the end is not known: what is sure to come.
             limit = math.inf if self.course.total is None else self.course.at(moves or 0)
             marks = sorted({self.course.now, *(one for one in marks if one <= limit)})
-            return float(self._at(marks).max())
+            return max(self._at(marks))
         tried = self._try(range(0, moves + 1, max(1, moves // SAMPLES)), marks, self.course.last)
         step = moves // SAMPLES
         while step > 1 and len(tried) > 1:
@@ -331,7 +341,7 @@ class Report:
         most = self.course.moves or 0
         wanted = sorted({*moves, most, *(one for one in near if 0 <= one <= most)})
         rates = self._at([min(self.course.at(one), last) for one in wanted])
-        return dict(zip(wanted, rates.tolist(), strict=True))
+        return dict(zip(wanted, rates, strict=True))
 
     # -------------------------------------------------------------------------------- misfits
 

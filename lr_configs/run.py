@@ -178,6 +178,18 @@ def resolve_for(node: Any, facts: Facts) -> Plan:
         raise
 
 
+def in_whole(plan: Plan, horizon: Horizon | None) -> Plan:
+    """A plan that was made with less than is known of the run, made with all of it, where that changes no rate.
+
+    Raises:
+        SchedulerConfigError: where the schedule does not fit the run.
+    """
+    if horizon is None or plan.steps is not None:
+        return plan
+    whole = resolve(plan.config, horizon)
+    return whole if whole.function() == plan.function() else plan
+
+
 def _would_fit(config: SchedulerConfig) -> bool:
     """Whether nothing but the run's size is missing."""
     try:

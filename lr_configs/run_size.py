@@ -256,7 +256,9 @@ class Sizes:
 
 
 def is_count(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0 and value == int(value)
+    """Whether a value is a positive whole number."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and 0 < value < math.inf and value == int(value)
 
 
 def _is_share(value: Any) -> bool:

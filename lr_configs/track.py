@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from lr_configs import resume
 from lr_configs.errors import SchedulerConfigError, nearest
 from lr_configs.horizon import Horizon, Length
-from lr_configs.plan import Plan
+from lr_configs.plan import Plan, last_step
 from lr_configs.resume import Asked, Continue, Data, Saved, Timeline
 from lr_configs.run import Run
 from lr_configs.torch_classes import state as states
@@ -176,7 +176,7 @@ class Track:
             return resume.number(self.timeline.last)
         if self.monitor is not None or self.end is None or horizon is None:
             return None
-        return max(math.ceil(self.end) - 1, 0)
+        return last_step(self.end)
 
     def end_early(self, steps: int, shape: str, horizon: Horizon | None) -> Ending:
         """Bring the rates down to what they would be at the end, or to 0 where that is no lower."""

@@ -273,6 +273,36 @@ class Composer:
         found: list[str] = self._loader.get_group_options(group_name, results_filter, **primary)
         return [name for name in found if name != _BASE]
 
+    def all_options(self, group: str) -> Iterator[str]:
+        """The options of a group and of the groups in it."""
+        from hydra.core.object_type import ObjectType
+
+        yield from self.options(group)
+        for inner in self.get_group_options(group, ObjectType.GROUP):
+            yield from (f"{inner}/{name}" for name in self.all_options(f"{group}/{inner}"))
+
+    def groups(self) -> list[str]:
+        """The app's groups."""
+        from hydra.core.object_type import ObjectType
+
+        return [name for name in self.get_group_options("", ObjectType.GROUP) if name != "hydra"]
+
+    def addition(self, group: str) -> str | None:
+        """What an override of a group begins with.
+
+        Returns:
+            An empty text where the defaults list has the group, ``+`` where it has not; None where one must be chosen.
+        """
+        from hydra.errors import ConfigCompositionException
+
+        try:
+            choices = self.config([]).hydra.runtime.choices
+        except ConfigCompositionException as error:
+            if f"specify '{group}'" in str(error):
+                return None
+            raise
+        return "" if group in choices else "+"
+
     # -------------------------------------------------------------------------------- overrides
 
     def sweep(self, overrides: Sequence[str]) -> Iterator[tuple[dict[str, str], list[str]]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from lr_configs.errors import SchedulerConfigError, nearest
+from lr_configs.optimizer_keys import check_number
 
 
 class Proxy(Optimizer):
@@ -95,17 +95,7 @@ class ParamView(Optimizer):
         key, _, index = param.partition(".")
         self._key, self._index = key, int(index) if index.isdigit() else None
         for i, group in enumerate(optimizer.param_groups):
-            value = group.get(key)
-            if self._index is not None:
-                value = value[self._index] if isinstance(value, (list, tuple)) and self._index < len(value) else None
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or (index and self._index is None):
-                numeric = [k for k, v in group.items() if isinstance(v, (int, float)) and not isinstance(v, bool)]
-                raise SchedulerConfigError(
-                    "param",
-                    param,
-                    f"parameter group {i} of {type(optimizer).__name__} has no such number",
-                    f"{nearest(param, numeric)}Known: {', '.join(numeric)}",
-                )
+            check_number(group, param, f"parameter group {i} of {type(optimizer).__name__}")
         self.defaults = optimizer.defaults
 
     @property
