@@ -3,6 +3,7 @@
 Torch and Lightning are imported inside `main`, so that `--help`, `--cfg job` and tab completion stay instant.
 """
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -13,8 +14,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, InstantiationException
 from omegaconf import DictConfig
 
+import lr_configs
 from lr_configs import SchedulerConfigError
 
+IMAGES = 1797  # of the digits, known without loading them
 HERE = str(Path(__file__).resolve().parent)
 if hasattr(hydra.utils, "execution_whitelist"):  # from Hydra 1.4 on: what a configuration may call
     ours = ["lr_configs.scheduler", "lr_configs.LRSchedulerCallback", "lr_configs.sweeps.Manifest"]
@@ -25,7 +28,8 @@ else:
 
 def train(cfg: DictConfig, folder: Path) -> float:
     """Train and report; returns the metric."""
-    hydra.utils.instantiate(cfg.scheduler)  # what is written wrongly fails here, before anything is loaded
+    batches = math.ceil(math.ceil(IMAGES * (1 - cfg.data.val_share)) / cfg.data.batch_size)
+    lr_configs.check(cfg, batches=batches)  # what would be refused later is refused here, before anything is loaded
     if HERE not in sys.path:  # a launcher's process does not begin in this folder
         sys.path.insert(0, HERE)
 
@@ -59,7 +63,7 @@ def main(cfg: DictConfig) -> float:
     except (SchedulerConfigError, InstantiationException) as error:
         cause = error if isinstance(error, SchedulerConfigError) else error.__cause__  # Hydra 1.3 wraps it
         if isinstance(cause, SchedulerConfigError):
-            raise CompactHydraException(f"scheduler: {cause}") from None
+            raise CompactHydraException(str(cause.at(cause.place or "scheduler"))) from None
         raise
 
 

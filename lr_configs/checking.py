@@ -8,7 +8,7 @@ from typing import Any
 
 from lr_configs.arguments import ON_EXISTING, check_choice, check_keys, check_one, check_total
 from lr_configs.builder import check_curve, check_monitor
-from lr_configs.composed import Finder, Found
+from lr_configs.composed import CALLBACKS, Finder, Found
 from lr_configs.config import SchedulerConfig
 from lr_configs.config_tree import dotted
 from lr_configs.curve_tree import Curve, bind
@@ -93,14 +93,14 @@ def check(
         Warnings, a line each: curves that the run cuts short or outlives, schedules that nothing uses.
 
     Raises:
-        SchedulerConfigError: for the first thing that would be refused; its key is that of the config.
+        SchedulerConfigError: for the first thing that would be refused; its `place` is the key of the schedule.
 
     >>> node = {"_target_": "lr_configs.scheduler", "name": "step", "step_size": "30ep"}
     >>> check({"model": {"_target_": "my.Model", "scheduler": node}, "trainer": {"max_epochs": 20}})
     ['model.scheduler: step: step_size=30 epochs is never reached: the run has 20']
     >>> check({"model": {"scheduler": {**node, "gamma": -1}}})
     Traceback (most recent call last):
-    lr_configs.errors.SchedulerConfigError: model.scheduler.gamma=-1: this must be a number at least 0. ...
+    lr_configs.errors.SchedulerConfigError: model.scheduler: gamma=-1: this must be a number at least 0. ...
     """
     finder = Finder(config, batches)
     for error in refused_callbacks(finder):
@@ -124,16 +124,12 @@ def check_schedule(found: Found, size: RunSize) -> Checked:
         config = parse(found.node)
     except SchedulerConfigError as error:
         if found.ours or found.broken is not None:
-            return Checked(found, error=error if found.broken is not None else _within(error, found))
+            return Checked(found, error=error.at(found.key))
         return Checked(found, unknown=(f"torch's class is called with this, and it is not understood: {error}",))
     try:
         return _checked(found, config, size)
     except SchedulerConfigError as error:
-        return Checked(found, config.name, error=_within(error, found))
-
-
-def _within(error: SchedulerConfigError, found: Found) -> SchedulerConfigError:
-    return error.within(found.key) if found.key else error
+        return Checked(found, config.name, error=error.at(found.key))
 
 
 def _checked(found: Found, config: SchedulerConfig, size: RunSize) -> Checked:
@@ -296,17 +292,18 @@ def refused_callbacks(finder: Finder) -> Iterator[SchedulerConfigError]:
             _check_callback(node)
             _check_drives([one for one in finder.found if one.callback == key])
         except SchedulerConfigError as error:
-            yield error.within(key)
+            yield error.at(key)
     containers: dict[str, list[str]] = {}
     for key in finder.callbacks:
         containers.setdefault(key.rpartition(".")[0], []).append(key)
     for keys in containers.values():
         if len(keys) > 1:
             yield SchedulerConfigError(
-                keys[1],
-                "LRSchedulerCallback",
+                "_target_",
+                CALLBACKS[0],
                 f"{keys[0]} is one already, and each would drive and save the schedules",
                 "Give one callback a list: scheduler: [{name: cosine}, {name: linear, param: weight_decay}]",
+                keys[1],
             )
 
 

@@ -142,7 +142,9 @@ class Finder:
     def _schedule(self, key: str, optimizer: str | None, callback: str | None) -> Found:
         data = self.tree.at(key)
         param = str(data.get("param", "lr")) if isinstance(data, dict) else "lr"
-        broken = next((self._broken(at, why) for at, why in self.tree.unresolved.items() if inside(at, {key})), None)
+        broken = next(
+            (self._broken(key, at, why) for at, why in self.tree.unresolved.items() if inside(at, {key})), None
+        )
         return Found(
             key=key,
             data=data,
@@ -155,12 +157,15 @@ class Finder:
             broken=broken,
         )
 
-    def _broken(self, key: str, why: str) -> SchedulerConfigError:
+    def _broken(self, schedule: str, key: str, why: str) -> SchedulerConfigError:
+        if key == schedule:
+            schedule = key.rpartition(".")[0]
         return SchedulerConfigError(
-            key,
+            key.removeprefix(f"{schedule}."),
             self.tree.at(key),
             f"this cannot be read: {why}",
             "Give the missing value, or repair the interpolation",
+            schedule,
         )
 
     def _used_by(self, key: str) -> Iterator[str]:

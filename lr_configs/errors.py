@@ -14,25 +14,33 @@ class SchedulerConfigError(ValueError):
         value: what was written there.
         rule: what holds for this key.
         remedy: what to write instead.
+        place: the key of the schedule in a larger config, where it is known.
 
     >>> error = SchedulerConfigError("T_max", 0, "a length is positive", "Write 10 or '10%'")
     >>> print(error)
     T_max=0: a length is positive. Write 10 or '10%'.
     >>> error.within("stages.decay").key
     'stages.decay.T_max'
+    >>> print(error.at("model.scheduler"))
+    model.scheduler: T_max=0: a length is positive. Write 10 or '10%'.
     """
 
-    def __init__(self, key: str, value: Any, rule: str, remedy: str) -> None:
-        self.key, self.value, self.rule, self.remedy = key, value, rule, remedy
-        super().__init__(f"{key}={_shown(value)}: {_sentence(rule)} {_sentence(remedy)}".rstrip())
+    def __init__(self, key: str, value: Any, rule: str, remedy: str, place: str = "") -> None:
+        self.key, self.value, self.rule, self.remedy, self.place = key, value, rule, remedy, place
+        text = f"{key}={_shown(value)}: {_sentence(rule)} {_sentence(remedy)}".rstrip()
+        super().__init__(f"{place}: {text}" if place else text)
 
     def within(self, prefix: str) -> SchedulerConfigError:
         """The same error seen from one level up."""
-        return type(self)(f"{prefix}.{self.key}", self.value, self.rule, self.remedy)
+        return type(self)(f"{prefix}.{self.key}", self.value, self.rule, self.remedy, self.place)
+
+    def at(self, place: str) -> SchedulerConfigError:
+        """The same error of a schedule that is known to be at this key of a config."""
+        return type(self)(self.key, self.value, self.rule, self.remedy, place)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The message is built from four parts: pickling by `args` alone would lose them.
-        return type(self), (self.key, self.value, self.rule, self.remedy)
+        # The message is built from parts: pickling by `args` alone would lose them.
+        return type(self), (self.key, self.value, self.rule, self.remedy, self.place)
 
 
 def _shown(value: Any) -> str:

@@ -83,7 +83,7 @@ def test_it_says_what_a_driver_says(name: str, horizon: Horizon) -> None:
         try:
             said = said_by_a_driver(node, horizon)
         except SchedulerConfigError as error:
-            refusal = f"scheduler.{error}"
+            refusal = f"scheduler: {error}"
             found = checked(node, horizon)
             if horizon.knows_epochs:
                 assert str(found.error) == refusal
@@ -157,7 +157,7 @@ def test_it_refuses_what_a_trainer_refuses(node: dict[str, Any], optim: dict[str
     kwargs = {} if optim else {"momentum": 0.9}
     with pytest.raises(SchedulerConfigError) as theirs:
         fit(LRSchedulerCallback(node), Tiny(cls=getattr(torch.optim, target.rpartition(".")[2]), **kwargs), batches=5)
-    assert ours.value.key == f"callbacks.lr.scheduler.{theirs.value.key}"
+    assert (ours.value.place, ours.value.key) == ("callbacks.lr.scheduler", theirs.value.key)
     if "hyper-parameter" not in theirs.value.rule:
         expected = theirs.value.rule.replace("parameter group 0 of SGD", "the optimizer's parameter group")
         assert ours.value.rule == expected
@@ -166,14 +166,14 @@ def test_it_refuses_what_a_trainer_refuses(node: dict[str, Any], optim: dict[str
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"schedulr": "cosine"}, "callbacks.lr.schedulr='cosine': LRSchedulerCallback has no such argument. did you mean 'scheduler'"),
-        ({"scheduler": "cosine", "schedulers": {"0": "step"}}, "callbacks.lr.schedulers='...': scheduler is given as well"),
-        ({"scheduler": "cosine", "on_existing": "keeep"}, "callbacks.lr.on_existing='keeep': this is one of error"),
-        ({"scheduler": "cosine", "resume": "no"}, "callbacks.lr.resume='no': this is one of strict"),
-        ({"scheduler": "cosine", "total_steps": 0}, "callbacks.lr.total_steps=0: a number of updates is a positive"),
-        ({"schedulers": {"gen": "step"}, "total_steps": {"gne": 5}}, "callbacks.lr.total_steps.gne=5: no schedule has this key. did you mean 'gen'"),
-        ({"scheduler": ["cosine", "step"]}, "callbacks.lr.scheduler='callbacks.lr.scheduler.1': callbacks.lr.scheduler.0 drives lr already"),
-        ({"schedulers": {"gen": [{"name": "cosine"}, {"name": "step", "param": "lr"}]}}, "callbacks.lr.schedulers='callbacks.lr.schedulers.gen.1'"),
+        ({"schedulr": "cosine"}, "callbacks.lr: schedulr='cosine': LRSchedulerCallback has no such argument. did you mean 'scheduler'"),
+        ({"scheduler": "cosine", "schedulers": {"0": "step"}}, "callbacks.lr: schedulers='...': scheduler is given as well"),
+        ({"scheduler": "cosine", "on_existing": "keeep"}, "callbacks.lr: on_existing='keeep': this is one of error"),
+        ({"scheduler": "cosine", "resume": "no"}, "callbacks.lr: resume='no': this is one of strict"),
+        ({"scheduler": "cosine", "total_steps": 0}, "callbacks.lr: total_steps=0: a number of updates is a positive"),
+        ({"schedulers": {"gen": "step"}, "total_steps": {"gne": 5}}, "callbacks.lr: total_steps.gne=5: no schedule has this key. did you mean 'gen'"),
+        ({"scheduler": ["cosine", "step"]}, "callbacks.lr: scheduler='callbacks.lr.scheduler.1': callbacks.lr.scheduler.0 drives lr already"),
+        ({"schedulers": {"gen": [{"name": "cosine"}, {"name": "step", "param": "lr"}]}}, "callbacks.lr: schedulers='callbacks.lr.schedulers.gen.1'"),
     ],
     ids=str,
 )  # fmt: skip
@@ -186,7 +186,10 @@ def test_it_refuses_what_the_callback_refuses(arguments: dict[str, Any], message
 
 
 def test_two_callbacks() -> None:
-    with pytest.raises(SchedulerConfigError, match=r"callbacks.b='LRSchedulerCallback': callbacks.a is one already"):
+    with pytest.raises(
+        SchedulerConfigError,
+        match=r"callbacks.b: _target_='lr_configs.LRSchedulerCallback': callbacks.a is one already",
+    ):
         check({"callbacks": {"a": {**CALLBACK, "scheduler": "cosine"}, "b": {**CALLBACK, "scheduler": "step"}}})
     apart = {
         "callbacks": {"a": {**CALLBACK, "scheduler": "cosine"}},
@@ -235,7 +238,7 @@ def test_what_no_size_makes_right_is_refused() -> None:
     (found,) = find({"scheduler": {**OURS, **node}, "trainer": {"max_epochs": 30}})
     error = check_schedule(found, found.size).error
     assert error is not None
-    assert error.key.startswith("scheduler.stages")
+    assert error.key.startswith("stages")
 
 
 def test_an_unknown_rate() -> None:
@@ -295,7 +298,9 @@ def test_the_command(capsys: Any) -> None:
     assert main(["check", "cosine", "scheduler.warmup=95ep", *size]) == 1
     out, error = capsys.readouterr()
     assert out == "scheduler: cosine\n"
-    assert error.startswith("lr-configs check: scheduler.warmup='95ep': the warmup takes 95 epochs, and the run has 90")
+    assert error.startswith(
+        "lr-configs check: scheduler: warmup='95ep': the warmup takes 95 epochs, and the run has 90"
+    )
     assert main(["check", "step", "scheduler.step_size=95ep", *size]) == 0
     assert "warning: scheduler: step: step_size=95 epochs is never reached" in capsys.readouterr().out
     assert main(["check", "step", "scheduler.step_size=95ep", *size, "--strict"]) == 1
@@ -354,11 +359,11 @@ def test_wrong_experiments(tmp_path: Path, capsys: Any) -> None:
     out, error = capsys.readouterr()
     lines = error.splitlines()
     assert any(
-        line.startswith("lr-configs check: experiment=deep/bad: scheduler.T_max=0: a length is positive")
+        line.startswith("lr-configs check: experiment=deep/bad: scheduler: T_max=0: a length is positive")
         for line in lines
     )
     assert any(
-        line.startswith("lr-configs check: experiment=unread: scheduler.T_max='${nowhere}': this cannot")
+        line.startswith("lr-configs check: experiment=unread: scheduler: T_max='${nowhere}': this cannot")
         for line in lines
     )
     assert any(line.startswith("lr-configs check: experiment=broken: ") for line in lines)

@@ -238,9 +238,9 @@ def test_the_length(config: dict[str, Any], horizon: Horizon | None) -> None:
 def test_what_cannot_be_read() -> None:
     config = {"scheduler": {**OURS, "gamma": "${nowhere}"}, "other": "${oc.env:NO_SUCH_VARIABLE}"}
     found = only(config)
-    with pytest.raises(SchedulerConfigError, match=r"scheduler.gamma='.*nowhere.*': this cannot be read"):
+    with pytest.raises(SchedulerConfigError, match=r"scheduler: gamma='.*nowhere.*': this cannot be read"):
         _ = found.node
-    with pytest.raises(SchedulerConfigError, match=r"scheduler.step_size='\?\?\?': this cannot be read"):
+    with pytest.raises(SchedulerConfigError, match=r"scheduler: step_size='\?\?\?': this cannot be read"):
         _ = only({"scheduler": {**OURS, "step_size": "???"}}).node
     assert only({"scheduler": OURS, "other": "${no_such_resolver:1}"}).node["step_size"] == 3
 

@@ -196,6 +196,42 @@ def test_help_and_config_import_neither_torch_nor_lightning(arguments: tuple[str
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["scheduler.warmup=30ep"], "scheduler: warmup='30ep': the warmup takes 30 epochs, and the run has 30 epochs"),
+        (["scheduler.warmup=690st"], "scheduler: warmup='690st': the warmup takes 690 updates, and the run has 690"),
+        (
+            ["optimizer=adamw", "optimizer.lr=0.1", "scheduler.eta_min=0.2"],
+            "scheduler: eta_min=0.2: the lowest rate is above",
+        ),
+        (["scheduler=cosine", "+scheduler.gama=1"], "scheduler: gama=1: cosine has no such key"),
+        (
+            ["callbacks.lr_scheduler.scheduler=null", "+callbacks.lr_scheduler.resume=no"],
+            "callbacks.lr_scheduler: resume='no'",
+        ),
+    ],
+)
+def test_a_mistake_is_found_before_torch_is_imported(arguments: list[str], message: str, tmp_path: Path) -> None:
+    code = (
+        f"import sys, runpy, atexit; sys.argv = [{str(TRAIN)!r}, *{arguments!r}]\n"
+        "def check():\n    import os\n    if {'torch', 'pytorch_lightning', 'lightning'} & set(sys.modules): os._exit(7)\n"
+        f"atexit.register(check); runpy.run_path({str(TRAIN)!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert message in done.stderr
+
+
+def test_the_check_knows_how_many_batches_there_are(tmp_path: Path) -> None:
+    train(tmp_path, "trainer.max_epochs=1", "scheduler=step", "data.batch_size=100", "data.val_share=0.3")
+    (result,) = results(tmp_path)
+    updates = len(result["rates"])
+    words = ["trainer.max_epochs=1", "data.batch_size=100", "data.val_share=0.3"]
+    done = train(tmp_path, *words, f"scheduler.warmup={updates}st", check=False)
+    assert f"the warmup takes {updates} updates, and the run has {updates} updates" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (["scheduler=step", "+scheduler.gama=1"], "scheduler: gama=1: step has no such key. did you mean 'gamma'?"),
         (["scheduler=step", "++scheduler.gama=1"], "scheduler: gama=1: step has no such key. did you mean 'gamma'?"),
         (

@@ -177,7 +177,13 @@ def _schedule_data(checked: Any) -> dict[str, Any]:
         "used_by": list(found.users),
         "error": None
         if error is None
-        else {"key": error.key, "value": repr(error.value), "rule": error.rule, "remedy": error.remedy},
+        else {
+            "place": error.place,
+            "key": error.key,
+            "value": repr(error.value),
+            "rule": error.rule,
+            "remedy": error.remedy,
+        },
         "line": checked.line,
         "notes": list(checked.notes),
         "not_checked": list(checked.unknown),
