@@ -247,6 +247,7 @@ class SchedulerConfig:
         beyond_torch: ClassVar[tuple[str, ...]]
         clamps: ClassVar[bool]
         one_way: ClassVar[bool]
+        search: ClassVar[dict[str, str]]
 
     #: what the schedule advances by where nothing that is written decides
     natural_interval = "epoch"
@@ -256,6 +257,8 @@ class SchedulerConfig:
     torch_name = ""
     #: keys that torch's class does not take; at their defaults they change nothing
     beyond_torch = ()
+    #: key -> values worth trying, in Hydra's sweep syntax, which a study of this schedule tries
+    search = {}
     #: whether the rate stays at the floor that :meth:`lowest` gives
     clamps = False
     #: whether, between two landmarks or breaks, the rate only rises or only falls

@@ -13,7 +13,20 @@ from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 
 #: the sweepers, see :mod:`hydra_plugins.lr_configs_plugin.sweepers`
-SWEEPERS = {"lr_grid": "LrGridSweeper"}
+#: name -> class, and what its node has beside ``params``
+SWEEPERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lr_grid": ("LrGridSweeper", {"max_batch_size": None}),
+    "lr_optuna": (
+        "LrOptunaSweeper",
+        {
+            "_recursive_": False,  # the sampler is made when it is known how many trials there are
+            "direction": "maximize", "n_trials": 20, "n_jobs": 1, "storage": None, "study_name": None, "seed": None,
+            "sampler": {"_target_": "optuna.samplers.TPESampler", "multivariate": True, "group": True},
+            "pruner": {"_target_": "optuna.pruners.MedianPruner", "n_startup_trials": 5, "n_warmup_steps": 2},
+            "conditional": True, "ranges": {}, "group": "scheduler",
+        },
+    ),
+}  # fmt: skip
 
 
 class LrConfigsSource(ConfigSource):
@@ -97,8 +110,9 @@ def _schedule(name: str) -> Any:
 def _sweeper(name: str) -> Any:
     from omegaconf import OmegaConf
 
-    target = f"hydra_plugins.lr_configs_plugin.sweepers.{SWEEPERS[name]}"
-    return OmegaConf.create({"_target_": target, "max_batch_size": None, "params": None})
+    kind, arguments = SWEEPERS[name]
+    target = f"hydra_plugins.lr_configs_plugin.sweepers.{kind}"
+    return OmegaConf.create({"_target_": target, **arguments, "params": None})
 
 
 def _stored(path: str) -> bool:

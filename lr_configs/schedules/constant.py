@@ -22,6 +22,7 @@ class ConstantLRConfig(SchedulerConfig):
     """
 
     one_way = True
+    search = {"factor": "choice(0.1,0.3)", "total_iters": "choice(5%,10%)"}
 
     factor: float = number(1.0 / 3, 0, 1)
     total_iters: Any = length(5)

@@ -32,6 +32,7 @@ class CosineAnnealingLRConfig(FloorConfig):
     """
 
     beyond_torch = ("power", "cycles", "k")
+    search = {"eta_min": "choice(0.0,1%,10%)"}
 
     T_max: Any = length("100%")
     power: float = number(1.0, above=0)

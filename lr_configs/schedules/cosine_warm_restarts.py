@@ -35,6 +35,7 @@ class CosineAnnealingWarmRestartsConfig(FloorConfig):
     """
 
     one_way = True
+    search = {"T_0": "choice(10%,20%,50%)", "T_mult": "choice(1,2)", "eta_min": "choice(0.0,1%,10%)"}
 
     T_0: Any = length("10%")
     beyond_torch = ("restart_decay", "cycles")

@@ -50,6 +50,11 @@ class CyclicLRConfig(SchedulerConfig):
     """
 
     natural_interval = "step"
+    search = {
+        "step_size_up": "choice(5%,10%,25%)",
+        "base_lr": "choice(1%,10%)",
+        "mode": "choice(triangular,triangular2)",
+    }
 
     base_lr: Any = per_group(None, 0, optional=True, share=True)
     max_lr: Any = per_group(None, above=0, optional=True, share=True)

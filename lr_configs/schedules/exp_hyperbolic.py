@@ -28,6 +28,7 @@ class ExpHyperbolicLRConfig(SchedulerConfig):
 
     natural_interval = "step"
     one_way = True
+    search = {"eta_min": "choice(0.1%,1%,10%)"}
 
     total_steps: Any = length("100%")
     upper_bound: Any = length("100%")

@@ -30,6 +30,7 @@ class ExponentialLRConfig(ClampedConfig):
     one_way = True
 
     beyond_torch = ("decay_period", "staircase", "eta_min")
+    search = {"gamma": "tag(log, interval(0.01,0.5))", "decay_period": "choice(100%)"}
 
     gamma: float = number(0.95, 0)
     decay_period: Any = length(None, optional=True)

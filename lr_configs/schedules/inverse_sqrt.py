@@ -26,6 +26,7 @@ class InverseSqrtLRConfig(FloorConfig):
 
     natural_interval = "step"
     one_way = True
+    search = {"timescale": "choice(1%,3%,10%)"}
 
     timescale: Any = length("10%")
 

@@ -26,6 +26,7 @@ class InverseTimeLRConfig(FloorConfig):
 
     natural_interval = "step"
     one_way = True
+    search = {"gamma": "tag(log, interval(0.3,10.0))"}
 
     gamma: float = number(1.0, 0)
     decay_period: Any = length("10%")

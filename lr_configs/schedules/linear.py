@@ -28,6 +28,7 @@ class LinearLRConfig(ClampedConfig):
 
     beyond_torch = ("eta_min",)
     one_way = True
+    search = {"start_factor": "choice(1.0)", "end_factor": "choice(0.0,0.01,0.1)", "total_iters": "choice(100%)"}
 
     start_factor: float = number(1.0 / 3, above=0)
     end_factor: float = number(1.0, 0)

@@ -27,6 +27,7 @@ class MultiStepLRConfig(ClampedConfig):
     one_way = True
 
     beyond_torch = ("eta_min",)
+    search = {"milestones": "choice([50%,75%],[60%,80%],[80%,90%])", "gamma": "choice(0.1,0.2,0.5)"}
 
     milestones: Any = lengths(["60%", "80%"])
     gamma: float = number(0.1, 0)

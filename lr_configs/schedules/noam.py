@@ -29,6 +29,7 @@ class NoamLRConfig(FloorConfig):
 
     natural_interval = "step"
     one_way = True
+    search = {"warmup_steps": "choice(2%,5%,10%)"}
 
     d_model: int = number(512, 1, integer=True)
     warmup_steps: Any = length("10%")

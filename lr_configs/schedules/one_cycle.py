@@ -41,6 +41,11 @@ class OneCycleLRConfig(SchedulerConfig):
 
     natural_interval = "step"
     one_way = True
+    search = {
+        "pct_start": "interval(0.1,0.5)",
+        "div_factor": "choice(10.0,25.0,100.0)",
+        "anneal_strategy": "choice(cos,linear)",
+    }
 
     max_lr: Any = per_group(None, above=0, optional=True, share=True)
     total_steps: Any = length("100%", optional=True)

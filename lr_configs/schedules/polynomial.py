@@ -27,6 +27,7 @@ class PolynomialLRConfig(FloorConfig):
     one_way = True
 
     beyond_torch = ("eta_min",)
+    search = {"power": "choice(1.0,2.0,3.0)", "total_iters": "choice(100%)"}
 
     total_iters: Any = length(5)
     power: float = number(1.0, 0)

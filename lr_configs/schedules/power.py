@@ -26,6 +26,7 @@ class PowerLRConfig(FloorConfig):
 
     natural_interval = "step"
     one_way = True
+    search = {"timescale": "choice(3%,10%,30%)", "exponent": "interval(-1.0,-0.3)"}
 
     timescale: Any = length("10%")
     exponent: float = number(-0.51, high=0)

@@ -29,6 +29,7 @@ class ReduceLROnPlateauConfig(SchedulerConfig):
     """
 
     one_way = True
+    search = {"factor": "choice(0.1,0.3,0.5)", "patience": "choice(2,5,10)"}
 
     mode: str = choice("min", "min", "max")
     factor: float = number(0.1, 0, below=1)

@@ -25,6 +25,7 @@ class REXLRConfig(FloorConfig):
 
     natural_interval = "step"
     one_way = True
+    search = {"beta": "interval(0.3,0.9)"}
 
     total_steps: Any = length("100%")
     beta: float = number(0.5, 0, below=1)

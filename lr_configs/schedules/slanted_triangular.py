@@ -28,6 +28,7 @@ class SlantedTriangularLRConfig(ClampedConfig):
 
     natural_interval = "step"
     one_way = True
+    search = {"cut_frac": "choice(0.05,0.1,0.2)", "ratio": "choice(10.0,32.0,100.0)"}
 
     total_steps: Any = length("100%")
     cut_frac: float = number(0.1, 0, below=1)

@@ -27,6 +27,7 @@ class StepLRConfig(ClampedConfig):
     one_way = True
 
     beyond_torch = ("eta_min",)
+    search = {"step_size": "choice(20%,30%,40%)", "gamma": "choice(0.1,0.3,0.5)"}
 
     step_size: Any = length("40%")
     gamma: float = number(0.1, 0)

@@ -29,6 +29,7 @@ class TanhLRConfig(FloorConfig):
 
     natural_interval = "step"
     one_way = True
+    search = {"lb": "interval(-8.0,-3.0)", "ub": "interval(2.0,5.0)"}
 
     total_steps: Any = length("100%")
     lb: float = number(-7.0)

@@ -32,6 +32,7 @@ class WarmupStableDecayLRConfig(FloorConfig):
 
     natural_interval = "step"
     one_way = True
+    search = {"decay": "choice(10%,20%,40%)", "decay_shape": "choice(linear,cosine,1-sqrt)"}
 
     total_steps: Any = length("100%")
     decay: Any = length("10%")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lr_configs.sweeps.hydra_callback import JobManifest
     from lr_configs.sweeps.lightning_callback import Manifest
+    from lr_configs.sweeps.pruning import Pruning
 
-_HOME = {"JobManifest": "hydra_callback", "Manifest": "lightning_callback"}
-__all__ = ["JobManifest", "Manifest"]
+_HOME = {"JobManifest": "hydra_callback", "Manifest": "lightning_callback", "Pruning": "pruning"}
+__all__ = ["JobManifest", "Manifest", "Pruning"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 
 from hydra.errors import CompactHydraException
@@ -52,6 +53,26 @@ class JobManifest(Callback):
             error = job_return._return_value
             short = isinstance(error, (CompactHydraException, SchedulerConfigError))
             log.error("job %s failed: %s", job.task.number, reason, exc_info=None if short else error)
+
+
+class Environment(Callback):
+    """Gives each job of a sweep variables of its own, in whatever process a launcher runs it.
+
+    Attributes:
+        variables: number of a job -> name -> text.
+    """
+
+    def __init__(self) -> None:
+        self.variables: dict[int, dict[str, str]] = {}
+
+    def on_job_start(self, config: Any, **kwargs: Any) -> None:
+        """Set them."""
+        os.environ.update(self.variables.get(config.hydra.job.num, {}))
+
+    def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
+        """Forget them: the next job may run in the same process."""
+        for name in self.variables.get(config.hydra.job.num, ()):
+            os.environ.pop(name, None)
 
 
 def outcome(job_return: Any) -> tuple[str, str | None, Any]:
