@@ -8,13 +8,15 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 HYDRA14 := .venv-hydra14
 # The same packages, and the libraries whose schedules are compared with ours.
 PARITY := .venv-parity
+# The same packages, but for the oldest Optuna.
+OPTUNA4 := .venv-optuna4
 # The same packages, and Ray.
 RAY := .venv-ray
 
 # What editors check YAML with; some tests talk to it.
 YAML_SERVER := yaml-language-server@2.0.0
 
-.PHONY: demo test test-hydra14 test-parity servers test-servers fuzz upstream mutants lint format bench docs clean
+.PHONY: demo test test-hydra14 test-parity test-optuna4 servers test-servers fuzz upstream mutants lint format bench docs clean
 
 demo: $(VENV)/.examples
 	$(BIN)/python examples/train.py scheduler=cosine_warm_restarts
@@ -31,9 +33,15 @@ test-hydra14: $(HYDRA14)/.dev
 test-parity: $(PARITY)/.dev
 	$(PARITY)/bin/python -m pytest -p no:cacheprovider tests/parity
 
+# Studies with the oldest Optuna.
+test-optuna4: $(OPTUNA4)/.dev
+	$(OPTUNA4)/bin/python -m pytest -p no:cacheprovider tests/test_lr_optuna.py
+
 # What the tests on real servers and in a browser need, from Debian's packages; as root.
 servers:
 	bash tests/servers/slurm.sh install
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }
 	command -v chromium >/dev/null || { apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
@@ -104,6 +112,13 @@ $(PARITY)/.dev: pyproject.toml constraints.txt $(VENV)/.dev
 	$(BIN)/python -m pip --python $(PARITY) install --quiet --no-deps --constraint constraints.txt timm
 	touch $@
 
+$(OPTUNA4)/.dev: constraints-optuna4.txt $(VENV)/.dev
+	$(BIN)/python -m venv --clear --without-pip $(OPTUNA4)
+	$(BIN)/python -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" \
+		> $$(echo $(OPTUNA4)/lib/python*/site-packages)/first_environment.pth
+	$(BIN)/python -m pip --python $(OPTUNA4)/bin/python install --quiet --no-deps --requirement constraints-optuna4.txt
+	touch $@
+
 # Hydra's launcher for Ray wants a cloudpickle of its own.
 $(RAY)/.dev: constraints-ray.txt $(VENV)/.dev
 	$(BIN)/python -m venv --clear --without-pip $(RAY)
@@ -113,4 +128,4 @@ $(RAY)/.dev: constraints-ray.txt $(VENV)/.dev
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(HYDRA14) $(PARITY) $(RAY) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(HYDRA14) $(PARITY) $(OPTUNA4) $(RAY) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -229,7 +229,7 @@ def test_command_lines(name: str, arguments: tuple[str, ...], tmp_path: Path) ->
 
 def test_information_differs_in_the_list_of_plugins_alone(tmp_path: Path) -> None:
     (code, out, error), before = both(app(tmp_path, APPS["own group"]), "--info", "all")
-    for plugin in ("LrConfigsSource", "LrGridSweeper"):
+    for plugin in ("LrConfigsSource", "LrGridSweeper", "LrOptunaSweeper"):
         assert out.count(f"\t\t{plugin}\n") == 1
         out = out.replace(f"\t\t{plugin}\n", "")
     assert (code, timeless(out), error) == (0, timeless(before[1]), before[2])
