@@ -11,6 +11,7 @@ import pytest
 from helpers import CURVED, TWINS
 
 from lr_configs import Horizon
+from lr_configs.config import Parameters
 from lr_configs.curve_tree import Cooldown, Curve, Hold, Leaf, Stages, Warmup, bind
 from lr_configs.plan import resolve
 from lr_configs.registry import available, parse
@@ -186,3 +187,19 @@ def test_hooks_know_no_config_object(name: str) -> None:
     for hook in HOOKS:
         if hasattr(config, hook):
             assert getattr(config, hook) == getattr(type(config), hook), hook
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_where_a_rate_goes_one_way(name: str) -> None:
+    """Between two breaks, so that a picture needs no more than the breaks to see the highest and the lowest."""
+    plan = resolve({"interval": "step", **parameters(name)}, RUN)
+    leaf = bind(plan, [0.1])
+    assert isinstance(leaf, Leaf)
+    claims = leaf.schedule.goes_one_way(leaf.p)
+    assert claims is (name not in ("lambda", "multiplicative"))
+    marks = type(plan.config).landmarks(Parameters(**plan.params))
+    turns = [one for _, steps in marks.events for one in itertools.takewhile(lambda one: one < 60, steps)]
+    cuts = sorted({0, 60, *(one for one in (*leaf.breaks(), *turns) if 0 < one < 60)})
+    for begin, end in itertools.pairwise(cuts) if claims else ():
+        steps = np.diff(leaf.array(np.arange(math.ceil(begin), math.ceil(end), dtype=float))[0])
+        assert (steps <= 1e-15).all() or (steps >= -1e-15).all(), (begin, end)
