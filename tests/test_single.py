@@ -11,7 +11,7 @@ import torch
 from helpers import T, optimizer, rates
 
 import lr_configs.schedulers as ours
-from lr_configs import Horizon, build
+from lr_configs import Horizon, SchedulerConfigError, build
 
 
 def step(opt: Any, schedule: Any, n: int = 1) -> None:
@@ -323,3 +323,67 @@ def test_metrics_within_the_warmup_do_not_count() -> None:
     assert rates(opt) == [pytest.approx(0.01)]
     schedule.jump(2)
     assert rates(opt) == [pytest.approx(0.01 * (0.01 + 0.99 * 2 / 3))]
+
+
+# ---------------------------------------------------------------------------------------- warnings
+
+
+def test_warnings_name_the_line_that_they_are_about() -> None:
+    opt = optimizer()
+    schedule = ours.StepLR(opt, 3)
+
+    def used() -> Any:
+        other = optimizer()
+        ours.ExponentialLR(other, 0.5).jump(3)
+        return build("cosine", other, Horizon(steps=5))
+
+    for act, words in (
+        (schedule.step, "before `optimizer.step"),
+        (schedule.get_lr, "get_last_lr"),
+        (lambda: schedule.step(3), "epoch parameter"),
+        (used, "another schedule is or was attached"),
+    ):
+        with pytest.warns(UserWarning, match=words) as caught:
+            act()
+        assert {one.filename for one in caught} == {__file__}
+
+
+def test_rates_that_are_none_are_refused_by_their_group() -> None:
+    for rate, words in ((-0.1, r"-0\.1"), (math.nan, "nan"), (math.inf, "inf")):
+        opt = optimizer(2)
+        opt.param_groups[1]["lr"] = rate
+        with pytest.raises(
+            SchedulerConfigError, match=rf"^optimizer\.param_groups\.1\.lr={words}: a rate is a finite number"
+        ):
+            build("cosine", opt, Horizon(steps=5))
+    with pytest.raises(SchedulerConfigError, match=r"^optimizer='int': a schedule drives a torch optimizer"):
+        build("none", 3)  # type: ignore[arg-type]
+
+
+def test_a_cycle_of_momentum_needs_one() -> None:
+    plain = torch.optim.Adagrad([torch.zeros(1, requires_grad=True)], lr=0.1)
+    for node, key in (
+        ({"name": "one_cycle", "total_steps": 5}, "cycle_momentum"),
+        (
+            {"name": "chained", "stages": {"a": "none", "b": {"name": "one_cycle", "total_steps": 5}}},
+            r"stages\.b\.cycle_momentum",
+        ),
+    ):
+        with pytest.raises(SchedulerConfigError, match=rf"^{key}=True: this optimizer has neither momentum nor beta1"):
+            build(node, plain)
+    assert rates(plain) == [0.1]
+    build({"name": "one_cycle", "total_steps": 5, "cycle_momentum": False}, plain)
+
+
+def test_a_product_that_is_no_rate_is_refused() -> None:
+    grow = {"name": "exponential", "gamma": 1e30}
+    for steps, at in ((8, 6), (20000, 6)):
+        with pytest.raises(
+            SchedulerConfigError,
+            match=rf"^stages=\['stages.a', 'stages.b'\]: the rate is inf at step {at}, and a rate is finite",
+        ):
+            build(
+                {"name": "chained", "interval": "step", "stages": {"a": grow, "b": grow}},
+                optimizer(),
+                Horizon(steps=steps),
+            )

@@ -164,3 +164,22 @@ def test_a_class_that_cannot_be_extended() -> None:
     register("final", Final)
     with pytest.raises(SchedulerConfigError, match=r"name='FinalLR': its class cannot be stepped: this class is final"):
         build("final", optimizer())
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ValueError("no such\nthing"), r"^name='picky': no such\. See the schedule's documentation"),
+        (TypeError(), r"^name='picky': \. See|^name='picky'"),
+        (SchedulerConfigError("depth", 3, "too deep", "Lower it"), r"^depth=3: too deep"),
+    ],
+)
+def test_what_the_constructor_of_a_class_refuses(error: Exception, words: str) -> None:
+    class Picky(LRScheduler):
+        def __init__(self, optimizer: Any, last_epoch: int = -1) -> None:
+            raise error
+
+    register("picky", Picky)
+    with pytest.raises(SchedulerConfigError, match=words):
+        build("picky", optimizer())
+    registry.remove("picky")
