@@ -375,15 +375,12 @@ def test_a_cycle_of_momentum_needs_one() -> None:
     build({"name": "one_cycle", "total_steps": 5, "cycle_momentum": False}, plain)
 
 
-def test_a_product_that_is_no_rate_is_refused() -> None:
-    grow = {"name": "exponential", "gamma": 1e30}
-    for steps, at in ((8, 6), (20000, 6)):
-        with pytest.raises(
-            SchedulerConfigError,
-            match=rf"^stages=\['stages.a', 'stages.b'\]: the rate is inf at step {at}, and a rate is finite",
-        ):
-            build(
-                {"name": "chained", "interval": "step", "stages": {"a": grow, "b": grow}},
-                optimizer(),
-                Horizon(steps=steps),
-            )
+@pytest.mark.parametrize(("gamma", "steps", "at"), [(1e30, 8, 6), (1.02, 20_000, 17_940)])
+def test_a_product_that_is_no_rate_is_refused(gamma: float, steps: int, at: int) -> None:
+    """Of a long run, a thousand steps are tried: 1.02 ** (2 t) is infinite from step 17,922 on."""
+    grow = {"name": "exponential", "gamma": gamma}
+    words = rf"^stages=\['stages\.a', 'stages\.b'\]: the rate is inf at step {at}, and a rate is finite"
+    with pytest.raises(SchedulerConfigError, match=words):
+        build(
+            {"name": "chained", "interval": "step", "stages": {"a": grow, "b": grow}}, optimizer(), Horizon(steps=steps)
+        )
