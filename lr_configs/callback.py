@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from lr_configs.errors import SchedulerConfigError
 from lr_configs.lightning_run import Frequency, LightningRun, callback_bases, check_strategy
 from lr_configs.logged import HeldRates
 from lr_configs.monitors import Monitors, check_can_be
-from lr_configs.registry import parse, plain
+from lr_configs.registry import TARGET, parse, plain
 from lr_configs.resume import POLICIES, slots
 from lr_configs.saved_curve import SavedCurve
 from lr_configs.schedulers import is_ours
@@ -469,6 +470,8 @@ def _without_objects(value: Any) -> Any:
     """`value` with config objects, and composed nodes of ours, as plain data."""
     if isinstance(value, SchedulerConfig):
         return value.to_dict()
+    if isinstance(value, partial) and str(getattr(value.func, "__module__", "")).startswith("lr_configs"):
+        return {"_target_": TARGET, "_partial_": True, **plain(value.keywords)}  # of a node with `_partial_: true`
     if type(value).__module__.startswith("omegaconf") and "_target_" in value:
         ours = str(value["_target_"]).startswith("lr_configs.")
         return plain(value) if ours else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 from pathlib import Path
 from typing import Any
@@ -288,7 +289,14 @@ def test_replacing_one_of_ours() -> None:
 # ---------------------------------------------------------------------------------------- what is kept of it
 
 
-@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"nested": [s]}, lambda s: OmegaConf.create(s.to_dict())])
+def partly(config: Any) -> Any:
+    """What Hydra makes of a node with `_partial_: true`."""
+    return functools.partial(lr_configs.scheduler, **{k: v for k, v in config.to_dict().items() if k != "_target_"})
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda s: s, lambda s: {"nested": [s]}, lambda s: OmegaConf.create(s.to_dict()), partly]
+)
 def test_hyper_parameters_load_with_weights_only(wrap: Any, tmp_path: Path) -> None:
     class Holds(Tiny):
         def __init__(self, scheduler: Any) -> None:
@@ -302,7 +310,7 @@ def test_hyper_parameters_load_with_weights_only(wrap: Any, tmp_path: Path) -> N
     saved = torch.load(tmp_path / "last.ckpt", weights_only=True)
     found = saved["hyper_parameters"]["scheduler"]
     found = found["nested"][0] if "nested" in found else found
-    assert lr_configs.scheduler(**{k: v for k, v in found.items() if k != "_target_"}) == config
+    assert lr_configs.scheduler(**{k: v for k, v in found.items() if k not in ("_target_", "_partial_")}) == config
     assert module.hparams.scheduler is not found
 
 
