@@ -165,8 +165,11 @@ class Driver:
     def start(self, updates: int = 0, epochs: int = 0) -> None:
         """Begin, or go on: everything else is restored.
 
+        Where a run has updates behind it and no checkpoint, as a trainer that fits a second time with new optimizers, the
+        schedules begin over what remains.
+
         Args:
-            updates: that each optimizer has made, where the checkpoint has no state of ours.
+            updates: that the run has made with each optimizer, where no checkpoint of ours tells.
             epochs: that have ended.
 
         Raises:
@@ -174,7 +177,9 @@ class Driver:
         """
         if not self.resuming:
             self._know_the_whole_run()
-        elif self.epoch < 0:
+            if updates or epochs:
+                self._decisions = {track.name: Restart() for track in self.tracks}
+        if self.epoch < 0:
             self.epoch = epochs - 1
         for track in self.tracks:
             decision = self._decisions.get(track.name)
