@@ -30,6 +30,7 @@ import torch
 from torch.optim import lr_scheduler as theirs
 
 from lr_configs import schedulers as ours
+from lr_configs.registry import entry
 
 
 def decay(t: int) -> float:
@@ -58,6 +59,7 @@ class Kind:
     node: dict[str, Any]
     keeps_edits: bool = True  # torch's recurrence scales with the rate
     late: bool = True  # torch's recurrence goes on from the rate of a late group
+    in_torch: bool = True
 
     def law(self, t: float, base: float, group: int) -> float:
         plan = oracle.Plan(oracle.filled({"name": self.name, **self.node}), 0, "step", 1, 10**6, Fraction(10**6))
@@ -66,8 +68,91 @@ class Kind:
     def build(self, module: Any, optimizer: Any, **more: Any) -> Any:
         return getattr(module, self.cls)(optimizer, **self.kwargs, **more)
 
+    def base_for(self, t: float, rate: float, group: int) -> float | None:
+        """The base whose curve passes through `rate` at step `t`; None where there is not one alone."""
+        low, high = 1e-9, 1e9
+        if self.law(t, high, group) <= 10 * max(self.law(t, low, group), 1e-9):
+            return None
+        if not self.law(t, low, group) < rate < self.law(t, high, group):
+            return None
+        for _ in range(120):
+            middle = math.sqrt(low * high)
+            low, high = (middle, high) if self.law(t, middle, group) < rate else (low, middle)
+        return high
+
+
+#: by their registry names, which torch has not
+BEYOND = [
+    "inverse_sqrt", "warmup_stable_decay", "rex", "noam", "inverse_time", "power", "piecewise", "slanted_triangular", "tanh",
+    "hyperbolic", "exp_hyperbolic", "range_test",
+]  # fmt: skip
+
+
+def draw_beyond(rng: random.Random) -> Kind:
+    """A class that torch has not, or one of torch's with a key that it has not."""
+    n, low = rng.randint(1, 9), rng.choice([0.0, 0.002])
+    floor = {"eta_min": low}
+    end = {"total_steps": n + 5}
+    name = rng.choice(
+        [*BEYOND, "step", "multi_step", "linear", "exponential", "polynomial", *["cosine", "cosine_warm_restarts"] * 2]
+    )
+    keys: dict[str, Any] = {
+        "inverse_sqrt": {"timescale": n, **floor},
+        "warmup_stable_decay": {
+            **end,
+            "decay": rng.randint(1, n + 5),
+            **rng.choice(
+                [
+                    {"decay_shape": rng.choice(["linear", "cosine", "1-sqrt", "1-square", "exponential"]), **floor},
+                    {"decay_shape": "geometric", "eta_min": 0.002},
+                ]
+            ),
+        },
+        "rex": {**end, "beta": rng.choice([0.5, 0.9]), **floor},
+        "noam": {"d_model": 4, "warmup_steps": n, "eta_min": rng.choice([0.0, 0.0005])},
+        "inverse_time": {"gamma": 0.5, "decay_period": n, "staircase": rng.random() < 0.5, **floor},
+        "power": {"timescale": n, **floor},
+        "piecewise": {
+            "points": [[0, 0.5], [n, 1.0], [n + 4, 0.1]],
+            "interpolation": rng.choice(["linear", "cosine", "constant"]),
+            **floor,
+        },
+        "slanted_triangular": {**end, "cut_frac": rng.choice([0.1, 0.5]), **floor},
+        "tanh": {**end, **floor},
+        "hyperbolic": {**end, "upper_bound": n + rng.choice([5, 12]), **floor},
+        "exp_hyperbolic": {**end, "upper_bound": n + rng.choice([5, 12]), "eta_min": 0.002},
+        "range_test": {**end, "shape": rng.choice(["exponential", "linear"]), "eta_min": 0.002},
+        "step": {"step_size": n, "gamma": 0.5, "eta_min": 0.004},
+        "multi_step": {"milestones": [n, n + 2], "gamma": 0.5, "eta_min": 0.02},
+        "linear": {"start_factor": 1.0, "end_factor": 0.1, "total_iters": n, "eta_min": 0.02},
+        "exponential": {
+            "gamma": 0.5,
+            **rng.choice([{"decay_period": n, "staircase": rng.random() < 0.5}, {"eta_min": 0.02}]),
+        },
+        "polynomial": {"total_iters": n + 5, "power": 2.0, "eta_min": 0.002},
+        "cosine": {
+            "T_max": n,
+            **floor,
+            **rng.choice([{"power": 1.5}, {"cycles": rng.choice([1.0, 1.5])}, {"k": 1.5}, {"power": 2, "k": 0.5}]),
+        },
+        "cosine_warm_restarts": {
+            "T_0": n,
+            "T_mult": rng.choice([1, 2, 1.5]),
+            **floor,
+            **rng.choice([{"restart_decay": 0.5}, {"cycles": 2}, {"restart_decay": 0.9, "cycles": 3}]),
+        },
+    }[name]
+    own = {**oracle.DEFAULTS[name], **keys}
+    return Kind(entry(name).torch_name, keys, name, own, keeps_edits=False, late=False, in_torch=False)
+
 
 def draw_kind(rng: random.Random, groups: int) -> Kind:
+    if rng.random() < 0.4:
+        return draw_beyond(rng)
+    return draw_torchs(rng, groups)
+
+
+def draw_torchs(rng: random.Random, groups: int) -> Kind:
     n = rng.randint(1, 9)
     gamma = rng.choice([0.5, 0.9, 1.1])
     eta = rng.choice([0.0, 0.0, 0.002])
@@ -190,7 +275,7 @@ class History:
     # -------------------------------------------------------------------------------- operations
 
     def step(self) -> None:
-        if self.t == self.kind.kwargs.get("total_steps"):
+        if self.kind.cls == "OneCycleLR" and self.t == self.kind.kwargs["total_steps"]:
             with pytest.raises(ValueError, match="total steps"):
                 self.scheduler.step()
             raise Over
@@ -251,6 +336,7 @@ class History:
         """To torch's class, a few steps there, perhaps an edit there, and back."""
         if (
             self.arrived
+            or not self.kind.in_torch
             or self.kind.cls == "OneCycleLR"
             or any(abs(self.curve(i)) < 1e-6 for i in range(len(self.bases)))
         ):
@@ -285,6 +371,13 @@ class History:
             target.load_state_dict(state)
         self.optimizer, self.scheduler, self.twin, self.loose = fresh, mine, None, True
 
+    def jump(self) -> None:
+        """To another step, forwards or back; torch has no such thing."""
+        if self.arrived or self.unseen or self.kind.cls == "OneCycleLR":
+            return
+        self.t, self.twin, self.loose = self.rng.randint(0, 30), None, True
+        self.scheduler.jump(self.t)
+
     def deep_copy(self) -> None:
         self.optimizer, self.scheduler = copy.deepcopy((self.optimizer, self.scheduler))
 
@@ -312,9 +405,15 @@ class History:
         ):
             return
         i, rate = len(self.bases), self.rng.choice([0.05, 0.01])
+        found = None if self.kind.in_torch else self.kind.base_for(self.t, rate, i)
+        if not self.kind.in_torch and found is None:
+            return
         value = torch.tensor(rate, dtype=self.dtype) if self.dtype else rate
         group = {"params": [torch.zeros(1, requires_grad=True)], "lr": value}
-        slope, low = self.kind.law(self.t, 1.0, i) - self.kind.law(self.t, 0.0, i), self.kind.law(self.t, 0.0, i)
+        slope, low = 1.0, 0.0
+        if found is None:
+            low = self.kind.law(self.t, 0.0, i)
+            slope = self.kind.law(self.t, 1.0, i) - low
         if abs(slope) < 1e-9 and low:
             return  # no base rate takes a curve that touches its floor through another rate
         if self.rng.random() < 0.3:
@@ -324,6 +423,9 @@ class History:
         elif abs(slope) < 1e-9:
             self.bases.append(rate)
             self.arrived[i] = rate
+        elif found is not None:
+            self.bases.append(found)
+            self.loose = True
         else:
             self.bases.append((rate - low) / slope)
         self.ratios.append(1.0)
@@ -367,6 +469,7 @@ OPERATIONS: list[Callable[[History], None]] = (
         History.through_torch,
         History.deep_copy,
         History.pickled,
+        History.jump,
         History.add_group,
         History.remove_group,
     ]
@@ -382,7 +485,7 @@ def begin(seed: int) -> History:
     rates = [0.1] * groups if shared else [0.1 / (i + 1) for i in range(groups)]
     start = rng.choice([-1, -1, -1, -1, 3]) if kind.cls not in ("CyclicLR", "OneCycleLR") and not shared else -1
     pair = []
-    for module in (ours, theirs):
+    for module in (ours, theirs) if kind.in_torch else (ours, ours):
         optimizer = make_optimizer(rates, dtype, shared)
         if start >= 0:  # resuming by hand after step 3: the optimizer holds the next rate, and knows its base rates
             for i, (group, base) in enumerate(zip(optimizer.param_groups, rates, strict=True)):
@@ -392,7 +495,7 @@ def begin(seed: int) -> History:
         pair.append((optimizer, kind.build(module, optimizer, last_epoch=start)))
     due = [kind.law(start + 1, base, i) for i, base in enumerate(rates)]
     twin = pair[1] if held(pair[1][0]) == pytest.approx(due, rel=1e-6) and not shared else None
-    if start >= 0 and kind.cls == "CosineAnnealingWarmRestarts":
+    if not kind.in_torch or (start >= 0 and kind.cls == "CosineAnnealingWarmRestarts"):
         twin = None
     return History(rng, kind, dtype, rates, *pair[0], twin, start + 1, [1.0] * groups)
 
@@ -431,7 +534,7 @@ FACTORS = ("StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR")
 
 
 def draw_factor(rng: random.Random) -> Kind:
-    while (kind := draw_kind(rng, 1)).cls not in FACTORS:
+    while (kind := draw_torchs(rng, 1)).cls not in FACTORS:
         pass
     return kind
 

@@ -31,6 +31,24 @@ NODES: list[dict[str, Any]] = [
         "name": "chained",
         "stages": {"a": {"name": "exponential", "gamma": 0.97}, "b": {"name": "cosine", "T_max": "100%"}},
     },
+    {"name": "warmup_stable_decay", "warmup": "10%", "decay": "30%", "cooldown": "1ep"},
+    {
+        "name": "cosine_warm_restarts",
+        "T_0": 7,
+        "T_mult": 1.5,
+        "restart_decay": 0.8,
+        "interval": "step",
+        "eta_min": "1%",
+    },
+    {"name": "noam", "d_model": 4, "warmup_steps": "1ep"},
+    {"name": "exponential", "gamma": 0.5, "decay_period": "1ep", "staircase": True, "eta_min": 0.01},
+    {
+        "name": "lambda",
+        "lr_lambda": "max(0.9 ** t, 0.005 / base)",
+        "interval": "step",
+        "warmup": 5,
+        "warmup_overlap": "continuous",
+    },
 ]
 STAGES = {
     "warmup": {"name": "linear", "start_factor": 0.01, "total_iters": "100%", "length": "10%"},

@@ -20,7 +20,7 @@ import numpy as np
 import oracle
 import pytest
 import torch
-from drawn import Case
+from drawn import CLASS, FUNCTION, Case, registered
 from oracle import Run
 from test_runs import run_it
 
@@ -54,6 +54,22 @@ NODES: dict[str, dict[str, Any]] = {
         "name": "chained",
         "stages": {"a": {"name": "exponential", "gamma": 0.95}, "b": {"name": "cosine", "T_max": "100%"}},
     },
+    "wsd": {
+        "name": "warmup_stable_decay",
+        "decay": "30%",
+        "decay_shape": "1-sqrt",
+        "warmup": 2,
+        "warmup_overlap": "continuous",
+    },
+    "noam": {"name": "noam", "warmup_steps": "20%", "d_model": 16, "cooldown": "10%"},
+    "piecewise": {"name": "piecewise", "points": [[0, 0.1], ["1ep", 1.0], ["3ep", 0.2]], "eta_min": "1%"},
+    "exp_hyperbolic": {"name": "exp_hyperbolic", "eta_min": 0.001},
+    "restarts that end": {"name": "cosine_warm_restarts", "T_0": 3, "T_mult": 1.5, "restart_decay": 0.5, "cycles": 4},
+    "k-decay": {"name": "cosine", "k": 1.5, "power": 2, "cycles": 1.5, "interval": "step"},
+    "staircase": {"name": "exponential", "gamma": 0.5, "decay_period": "4st", "staircase": True, "eta_min": 0.002},
+    "of the base": {"name": "lambda", "lr_lambda": "max(0.9 ** t, 0.005 / base)", "interval": "step"},
+    "function": {"name": FUNCTION, "depth": 0.3, "start": "2ep"},
+    "class": {"name": CLASS, "interval": "step"},
     "plateau": {
         "name": "reduce_on_plateau",
         "monitor": "train_loss",
@@ -122,7 +138,7 @@ def put(data: Any, path: Path_, value: Any) -> None:
 @functools.cache
 def checkpoint(name: str) -> tuple[Any, list[list[float]]]:
     """A checkpoint in the middle of a run with a hand edit in it, and the rates of the rest of that run."""
-    groups = 2 if name in ("cosine", "chained") else 1
+    groups = 2 if name in ("cosine", "chained", "exp_hyperbolic", "of the base", "class") else 1
     case = Case(NODES[name], RUN, groups=groups, edits={} if name == "plateau" else {6: [0.5] * groups})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.ckpt"
@@ -155,6 +171,7 @@ def restarted(name: str, groups: int) -> list[list[float]] | None:
     return oracle.Track(plan, case.bases, RUN, None, origin=SAVED_AT).trace(SAVED_AT)
 
 
+@registered()
 def check(seed: int) -> list[str]:
     """One mutation of one checkpoint; what is wrong."""
     rng = random.Random(seed)
@@ -189,6 +206,7 @@ def test_damaged_checkpoints(block: int) -> None:
 
 
 @pytest.mark.parametrize("name", NODES)
+@registered()
 def test_an_undamaged_checkpoint_goes_on(name: str, tmp_path: Path) -> None:
     """The test of the test: without a mutation, every policy gives the uninterrupted run's rates."""
     saved, due = checkpoint(name)
@@ -221,6 +239,7 @@ def mutated_config(rng: random.Random) -> tuple[Any, str]:
     return node, repr(node)[:600]
 
 
+@registered()
 def check_config(seed: int) -> list[str]:
     """A config with a value or two replaced: an error, or rates that are finite and the same from both sides."""
     rng = random.Random(seed)
@@ -242,7 +261,7 @@ def check_config(seed: int) -> list[str]:
                 scheduler.step()
         if not all(math.isfinite(rate) and rate >= 0 for rate in rates):
             return [f"{line}accepted, and gives {rates}"]
-        if node.get("name") != "reduce_on_plateau" and driven and node.get("last_epoch", -1) == -1:
+        if node.get("name") not in ("reduce_on_plateau", CLASS) and driven and node.get("last_epoch", -1) == -1:
             curve = lr_configs.curve(node, 0.1, HORIZON)
             if curve.tolist() != pytest.approx(rates[: len(curve)], rel=1e-12, abs=1e-300):
                 return [f"{line}build gives {rates}, curve {curve.tolist()}"]

@@ -251,6 +251,25 @@ def test_by_hand_they_are_attributes() -> None:
     assert rates(opt) == [pytest.approx(0.0001), pytest.approx(0.00005)]
 
 
+@pytest.mark.parametrize(
+    ("mult", "low"), [(1.5, 0.002), (2, [0.002, 0.001]), (1.5, [0.002, 0.0])], ids=["fraction", "floors", "both"]
+)
+def test_restarts_that_begin_at_a_later_step(mult: Any, low: Any) -> None:
+    """What torch's constructor does not take holds from the first rate on: the optimizer's own is no edit."""
+    opt, other = optimizer(2), optimizer(2)
+    made = schedulers.CosineAnnealingWarmRestarts(opt, 2, mult, eta_min=low)
+    made.jump(4)
+    for group, held in zip(other.param_groups, opt.param_groups, strict=True):
+        group |= {"lr": held["lr"], "initial_lr": held["initial_lr"]}
+    again = schedulers.CosineAnnealingWarmRestarts(other, 2, mult, eta_min=low, last_epoch=3)
+    for _ in range(9):
+        assert rates(other) == pytest.approx(rates(opt), rel=1e-13)
+        for one, schedule in ((opt, made), (other, again)):
+            one.step()
+            schedule.step()
+    assert set(again.state_dict()) == set(made.state_dict())
+
+
 def test_a_late_group_has_the_floor_too() -> None:
     opt = optimizer(2)
     made = build({"name": "step", "step_size": 10, "eta_min": 0.002}, opt)

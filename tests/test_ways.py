@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Checkpoint directory.*"),
     pytest.mark.filterwarnings("ignore:.*overfit_batches.*"),
     pytest.mark.filterwarnings("ignore:.*was called without a model.*"),
+    pytest.mark.filterwarnings("ignore:.*no last checkpoint available.*"),
 ]
 NODES: dict[str, dict[str, Any]] = {
     "step": {"name": "lambda", "lr_lambda": "max(1 - t / T, 0)", "interval": "step"},

@@ -198,12 +198,12 @@ class CosineAnnealingWarmRestarts(CurveScheduler, lr_scheduler.CosineAnnealingWa
     ) -> None:
         several = isinstance(eta_min, (list, tuple))
         fraction = isinstance(T_mult, float) and T_mult > 1
+        self._true: dict[str, Any] = {"T_mult": T_mult, "eta_min": list(eta_min) if several else eta_min}
         super().__init__(optimizer, T_0, 1 if fraction else T_mult, 0.0 if several else eta_min, last_epoch)
-        if several or fraction:  # which torch's constructor does not take
-            self.eta_min: Any = list(eta_min) if several else eta_min
-            self.T_mult: Any = T_mult
-            if self.writer is not None:
-                self.writer.write(self.position)
+
+    def _initial_step(self) -> None:
+        vars(self).update(vars(self).pop("_true", {}))  # what torch's constructor would not take
+        super()._initial_step()
 
     @property
     def position(self) -> float:
