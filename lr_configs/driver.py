@@ -163,10 +163,7 @@ class Driver:
         optimizers.put_back(track.optimizer, self._groups[id(track.optimizer)], params)
 
     def start(self, updates: int = 0, epochs: int = 0) -> None:
-        """Begin, or go on: everything else is restored.
-
-        Where a run has updates behind it and no checkpoint, as a trainer that fits a second time with new optimizers, the
-        schedules begin over what remains.
+        """Begin, over what remains of the run where it has no checkpoint; or go on: everything else is restored.
 
         Args:
             updates: that the run has made with each optimizer, where no checkpoint of ours tells.

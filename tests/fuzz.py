@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import conftest  # noqa: F401
+import test_events
 import test_histories
 import test_kills
 import test_mutated_state
@@ -33,6 +34,9 @@ def kinds(worker: Callable[[], test_kills.Worker]) -> dict[str, Callable[[int], 
         "runs": test_runs.check,
         "plans": test_run_facts.check_plan,
         "metrics": test_run_facts.check_metrics,
+        "endings": test_events.check_ending,
+        "joining": test_events.check_joining,
+        "skipping": test_events.check_skipping,
         "histories": test_histories.check,
         "together": test_histories.check_together,
         "plateau": test_histories.check_plateau,
@@ -47,6 +51,9 @@ ROUND = {
     "runs": 30,
     "plans": 1000,
     "metrics": 10,
+    "endings": 30,
+    "joining": 60,
+    "skipping": 30,
     "histories": 1000,
     "together": 400,
     "plateau": 200,

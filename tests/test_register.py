@@ -250,6 +250,17 @@ def test_a_class_goes_on_from_a_checkpoint(tmp_path: Any) -> None:
         assert rest == whole.rates[step:]
 
 
+def test_a_class_that_goes_back_keeps_its_edits() -> None:
+    opt = optimizer(2)
+    made: Any = build({"name": "halving_class", "every": 2}, opt)
+    made.jump(5)
+    opt.param_groups[1]["lr"] *= 0.6
+    made.jump(3)
+    assert rates(opt) == pytest.approx([0.05, 0.05 * 0.5 * 0.6])
+    made.jump(6)
+    assert rates(opt) == pytest.approx([0.0125, 0.05 * 0.125 * 0.6])
+
+
 def test_a_class_on_a_stretched_clock_goes_on_from_a_checkpoint(tmp_path: Any) -> None:
     save = ModelCheckpoint(tmp_path, every_n_train_steps=1, save_top_k=-1, filename="{step}")
     node = {"name": "halving_class", "interval": "step"}

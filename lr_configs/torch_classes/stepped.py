@@ -76,13 +76,22 @@ class SteppedScheduler(CurveScheduler):
             announce(self, before)
 
     def go(self, t: float) -> None:
-        """Step up to `t`; backwards, from the beginning again."""
+        """Step up to `t`; backwards, from the beginning again, with what hand edits have made of it."""
         if t < self.position:
-            state, rates = copy.deepcopy(self.beginning)
-            self._theirs("load_state_dict")(state)
-            self.put(rates)
+            now, held, first = self.position, self.held(), self.beginning[1]
+            self._step_anew(first, now)
+            edits = [rate / own if own else 1.0 for rate, own in zip(held, self.held(), strict=True)]
+            self._step_anew([rate * edit for rate, edit in zip(first, edits, strict=False)], t)
         while self.position < math.floor(t):
             self.advance()
+
+    def _step_anew(self, rates: list[float], t: float) -> None:
+        """From the beginning, with these rates, up to `t`."""
+        self._theirs("load_state_dict")(copy.deepcopy(self.beginning[0]))
+        self.put(rates)
+        order_is_known(self.optimizer)
+        while self.position < math.floor(t):
+            self._theirs("step")()
 
     def held(self) -> list[float]:
         """What the groups hold now."""
