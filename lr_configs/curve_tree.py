@@ -119,6 +119,10 @@ class Curve(ABC):
     def drop(self, count: int) -> None:
         """Forget the groups from `count` on."""
 
+    def settled(self) -> Ends | None:
+        """The same object as long as the rate of no step has changed; None where only a look at the rates can tell."""
+        return None
+
     def rates(self, t: float) -> list[float]:
         """The rates of all groups at step `t`; nothing is written."""
         return mix(*self.at(t))
@@ -194,6 +198,12 @@ class Leaf(Curve):
             return None
         known = m is scalar and self._last[0] == t
         return self._last[1] if known else self.weights(self.p, t, m), self._momentum
+
+    def settled(self) -> Ends:
+        """Its ends, which a new parameter replaces."""
+        if self.p.base_lrs != self.bases:
+            self.rebind()
+        return self.ends
 
     def has_momentum(self) -> bool:
         """Whether it is asked for."""
@@ -302,6 +312,7 @@ class MeetingWarmup(Warmup):
     def __init__(self, inner: Curve, length: int, start: float, shape: str) -> None:
         super().__init__(inner, length, start, shape, 0)
         self._values: Any = None
+        self._settled: Ends | None = None
         self._mixed = Ends(([],))
 
     def at(self, t: Any, m: Any = scalar) -> tuple[Weights, Ends]:
@@ -312,7 +323,11 @@ class MeetingWarmup(Warmup):
 
     def _ends(self) -> Ends:
         """Both values of every group; the same object as long as they are the same."""
+        settled = self.inner.settled()
+        if settled is not None and settled is self._settled:
+            return self._mixed
         values = self.inner.at(0), self.inner.at(self.length)
+        self._settled = settled
         if values != self._values:
             self._values, self._mixed = values, Ends((mix(*values[0]), mix(*values[1])))
         return self._mixed

@@ -136,6 +136,24 @@ def test_detectron2s_warmup(method: str, steps: int, warmup: int, factor: float)
             made.step()
 
 
+def test_a_warmup_that_meets_the_curve_follows_its_parameters() -> None:
+    warm = {"warmup": 10, "warmup_overlap": "continuous", "warmup_start_factor": 0.5}
+    node = {"name": "cosine", "T_max": 40, "interval": "step", **warm}
+    opt = optimizer(2)
+    made: Any = build(node, opt, H)
+    made.jump(4)
+    made.eta_min = 0.002
+    made.jump(5)
+    assert rates(opt)[0] == pytest.approx(curve({**node, "eta_min": 0.002}, 0.1, H)[5], rel=1e-14)
+    made.T_max = 20
+    made.jump(6)
+    assert rates(opt)[0] == pytest.approx(curve({**node, "T_max": 20, "eta_min": 0.002}, 0.1, H)[6], rel=1e-14)
+    made.base_lrs[1] = 0.08
+    assert made.curve.rates(7)[1] == pytest.approx(
+        curve({**node, "T_max": 20, "eta_min": 0.002}, 0.08, H)[7], rel=1e-14
+    )
+
+
 def test_a_group_may_join_during_a_warmup_that_meets_the_curve() -> None:
     warm = {"warmup": 10, "warmup_overlap": "continuous", "warmup_start_factor": 0.5}
     for node in ({"name": "cosine", "T_max": 40, "eta_min": 0.001}, {"name": "step", "step_size": 5, "eta_min": 0.003}):
