@@ -6,35 +6,18 @@ Machines are noisy, so candidates of one row run interleaved, and only ratios ar
 from __future__ import annotations
 
 import argparse
-import gc
 import math
-import statistics
 import tempfile
-import time
 import tracemalloc
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measure import medians
+from benchmarks.pictures import bench_pictures
+
 warnings.simplefilter("ignore")
-
-
-def medians(candidates: dict[str, Callable[[], Any]], repeat: int, number: int = 1) -> dict[str, float]:
-    """Median seconds of one call of each candidate; the candidates take turns."""
-    times: dict[str, list[float]] = {name: [] for name in candidates}
-    for function in candidates.values():
-        function()
-    gc.collect()
-    gc.disable()
-    for _ in range(repeat):
-        for name, function in candidates.items():
-            start = time.perf_counter()
-            for _ in range(number):
-                function()
-            times[name].append((time.perf_counter() - start) / number)
-    gc.enable()
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def optimizer(groups: int, tensor: bool) -> Any:
@@ -439,6 +422,7 @@ SECTIONS = {
     "curves": bench_curves,
     "jump": bench_jump,
     "hydra": bench_hydra,
+    "pictures": bench_pictures,
     "fit": bench_fit,
 }
 

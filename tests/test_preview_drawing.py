@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -141,6 +143,14 @@ def test_a_light_and_a_dark_theme_with_a_ground_of_their_own() -> None:
     assert "@media(prefers-color-scheme:dark)" in text
     assert text.index(style.GROUND[0]) < text.index("@media") < text.index(style.GROUND[1])
     assert re.search(r'<rect class="ground" width="720" height="\d', text)
+
+
+def test_the_pictures_of_the_documentation_are_those_of_today() -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    made = dict(runpy.run_path(str(docs / "pictures.py"))["pictures"]())
+    assert {path.stem: path.read_text(encoding="utf-8") for path in (docs / "curves").glob("*.svg")} == made, (
+        "make docs"
+    )
 
 
 def brightness(colour: str) -> float:

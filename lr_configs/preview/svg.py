@@ -33,7 +33,8 @@ def chart(picture: Picture, width: int = 720, height: int | None = None, *, log:
         An ``<svg>`` element.
     """
     placed = arrange(picture, width, height, log=log)
-    return _whole(placed.width, placed.height, list(_drawn(placed)), picture.title or ", ".join(picture.labels))
+    label = picture.title or ", ".join(picture.labels)
+    return _whole(placed.width, placed.height, list(_drawn(placed)), label, _styles(picture))
 
 
 def thumbnail(picture: Picture, width: int = 230, height: int = 76) -> str:
@@ -51,7 +52,7 @@ def thumbnail(picture: Picture, width: int = 230, height: int = 76) -> str:
     top = max(max(line.y) for line in lines) or 1.0
     box = Box(_EDGE, _EDGE, width - 2 * _EDGE, height - 2 * _EDGE, Scale(-0.08 * top, top * 1.08), picture.end)
     body = [_axes(box), *(_path(line, box) for line in reversed(lines))]
-    return _whole(width, height, body, ", ".join(line.label for line in lines))
+    return _whole(width, height, body, ", ".join(line.label for line in lines), _styles(picture))
 
 
 def _n(value: float) -> str:
@@ -99,18 +100,23 @@ def _dashes(number: int) -> str:
 # ---------------------------------------------------------------------------------------- the whole
 
 
-def _whole(width: float, height: float, body: Sequence[str], label: str) -> str:
+def _styles(picture: Picture) -> list[int]:
+    """The classes of the lines, each once."""
+    return sorted({_class(line.style) for panel in picture.panels for line in panel.lines})
+
+
+def _whole(width: float, height: float, body: Sequence[str], label: str, styles: Sequence[int]) -> str:
     """The element with its theme; its classes are inside of one of its own, which a page's other elements have not."""
     size = f'width="{_n(width)}" height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="lr-configs" {size} role="img" aria-label="{escape(label)}" '
-        f'font-family="{FONT}" font-size="{SIZE}"><style>{_css()}</style>'
+        f'font-family="{FONT}" font-size="{SIZE}"><style>{_css(styles)}</style>'
         f'<rect class="ground" width="{_n(width)}" height="{_n(height)}"/>{"".join(body)}</svg>\n'
     )
 
 
-def _css() -> str:
-    light, dark = (_theme(i) for i in range(2))
+def _css(styles: Sequence[int]) -> str:
+    light, dark = (_theme(i, styles) for i in range(2))
     return (
         ".lr-configs .l{fill:none;stroke-width:1.6;stroke-linejoin:round}.lr-configs .axis{fill:none}"
         ".lr-configs .dot{stroke-width:1.4}.lr-configs .rule{stroke-dasharray:1 3;fill:none}"
@@ -118,11 +124,11 @@ def _css() -> str:
     )
 
 
-def _theme(i: int) -> str:
+def _theme(i: int, styles: Sequence[int]) -> str:
     ink, grid, ground = style.INK[i], style.GRID[i], style.GROUND[i]
     lines = "".join(
-        f".lr-configs .c{k}{{stroke:{pair[i]}}}.lr-configs .t{k}{{fill:{pair[i]}}}"
-        for k, pair in enumerate(style.COLOURS)
+        f".lr-configs .c{k}{{stroke:{style.COLOURS[k][i]}}}.lr-configs .t{k}{{fill:{style.COLOURS[k][i]}}}"
+        for k in styles
     )
     return (
         f".lr-configs .ground{{fill:{ground}}}.lr-configs text{{fill:{ink}}}.lr-configs .axis,.lr-configs .rule{{stroke:{ink}}}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from lr_configs.errors import SchedulerConfigError
@@ -40,16 +40,22 @@ def to_csv(picture: Picture) -> str:
             "horizon", picture.end, f"a table has a row for every {picture.unit}, and this one would have too many",
             "Write JSON, which has the changes alone, or a picture",
         )  # fmt: skip
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    lines = [(name, line) for name, line in columns(picture)]
-    writer.writerow([picture.unit, *(["epoch"] if picture.epochs else []), *(name for name, _ in lines)])
+    names, lines = zip(*columns(picture), strict=True)
+    parts = [_header([picture.unit, *(["epoch"] if picture.epochs else []), *names])]
     for start in range(0, _count(picture.end), _ROWS):
         stop = min(start + _ROWS, _count(picture.end))
-        numbers = [_epochs(picture, start, stop)] if picture.epochs else []
-        writer.writerows(
-            zip(range(start, stop), *numbers, *(_cells(line, start, stop) for _, line in lines), strict=True)
-        )
+        cells: list[Iterable[str]] = [
+            map(str, range(start, stop)),
+            *(map(str, one) for one in _epochs(picture, start, stop)),
+        ]
+        cells += [_cells(line, start, stop) for line in lines]
+        parts += map(",".join, zip(*cells, strict=True))  # numbers need no quotes
+    return "\n".join([*parts, ""])
+
+
+def _header(names: Sequence[str]) -> str:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="").writerow(names)
     return file.getvalue()
 
 
@@ -65,33 +71,29 @@ def _count(end: float) -> int:
     return int(end) if end == int(end) else int(end) + 1
 
 
-def _epochs(picture: Picture, start: int, stop: int) -> list[int]:
-    """The number of the epoch that each update lies in."""
+def _epochs(picture: Picture, start: int, stop: int) -> Iterator[list[int]]:
+    """The number of the epoch that each update lies in, where that is known."""
     import numpy as np
 
-    if len(picture.epochs) == 2:  # of equal length, or the only one
-        return [int(epoch) for epoch in np.floor(np.arange(start, stop) * _share(picture) + 1e-9)]
-    begins = np.array([update for update, _ in picture.epochs])
-    found: list[int] = (np.searchsorted(begins, np.arange(start, stop), side="right") - 1).tolist()
-    return found
+    if not picture.epochs:
+        return
+    updates, epochs = np.array(picture.epochs, dtype=np.float64).T
+    found = np.interp(np.arange(start, stop), updates, epochs)
+    yield np.floor(found + 1e-9).astype(np.int64).tolist()
 
 
-def _share(picture: Picture) -> float:
-    (_, _), (updates, epochs) = picture.epochs
-    return epochs / updates
-
-
-def _cells(line: Line, start: int, stop: int) -> list[Any]:
+def _cells(line: Line, start: int, stop: int) -> list[str]:
     """The values of a line; nothing in front of its beginning and behind its end."""
     import numpy as np
 
     at = np.arange(start, stop)
     index = np.searchsorted(np.asarray(line.x), at, side="right") - 1
-    values = np.asarray(line.y)[np.maximum(index, 0)].tolist()
+    if index[0] >= 0 and stop <= line.end and index[-1] - index[0] + 1 == len(index):  # a value for each
+        return list(map(repr, line.y[index[0] : index[-1] + 1]))
+    first, last = max(int(index[0]), 0), max(int(index[-1]), 0)
+    texts = list(map(repr, line.y[first : last + 1]))  # each once, however long it holds
     outside = (index < 0) | (at >= line.end)
-    if not outside.any():
-        return values  # type: ignore[no-any-return]
-    return [None if out else value for value, out in zip(values, outside.tolist(), strict=True)]
+    return ["" if out else texts[i - first] for i, out in zip(index.tolist(), outside.tolist(), strict=True)]
 
 
 def to_json(picture: Picture, **more: Any) -> str:
