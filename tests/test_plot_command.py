@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from lr_configs import Horizon, curve
-from lr_configs.commands import main, output, plot
+from lr_configs.commands import main, output, parser_of, plot
 from lr_configs.preview.series import Subject, picture
 from lr_configs.preview.table import MOST_ROWS, to_csv
 
@@ -380,3 +382,28 @@ def test_ten_schedules_of_a_million_updates_are_drawn_from_a_few_thousand_values
     assert (code, error) == (0, "")
     assert sum(seen) < 11 * 3 * 720
     assert (tmp_path / "lr.svg").stat().st_size < 500_000
+
+
+# --- the documentation ------------------------------------------------------------------------------------------------
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def test_the_chart_of_the_documentation(told: Any) -> None:
+    block = re.search(r"```console\n\$ lr-configs plot (.*)\n((?:.+\n)+)```", (DOCS / "plot.md").read_text())
+    assert block
+    assert told(*shlex.split(block[1])) == (0, block[2], "")
+
+
+def test_the_python_of_the_documentation() -> None:
+    for code in re.findall(r"```python\n(.*?)```", (DOCS / "plot.md").read_text(), flags=re.DOTALL):
+        exec(compile(code, "plot.md", "exec"), {})
+
+
+def test_every_format_and_option_is_documented() -> None:
+    text = (DOCS / "plot.md").read_text()
+    assert all(f"`.{kind}`" in text for kind in plot.FORMATS)
+    parser, _ = parser_of("plot")
+    for option in ("--log", "--title", "--width", "--height", "--force", "--metric", "--json", "--groups", "--steps"):
+        assert option in parser.format_help()
+        assert option in text
