@@ -30,6 +30,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "check": Command("lr_configs.commands.check", "find what training would refuse, in a moment"),
+    "compare": Command("lr_configs.commands.compare", "compare the jobs of sweeps"),
     "convert": Command("lr_configs.commands.convert", "print another library's schedule as YAML"),
     "plot": Command("lr_configs.commands.plot", "draw schedules, in the terminal or as a file"),
     "schema": Command("lr_configs.commands.schema", "make the JSON Schema of schedules, for editors and validators"),

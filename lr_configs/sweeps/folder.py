@@ -22,25 +22,32 @@ SWEEP, LOCK = "sweep.json", ".sweep.lock"
 Overrides = tuple[str, ...]
 
 
-def manifests(folder: Path) -> Iterator[Path]:
-    """Paths of all manifests below a folder, in the order of their folders' names, numbers by their size.
+def job_folders(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """Folders of jobs, and whether they have a manifest; nothing below a job is looked at.
 
-    What lies below the folder of a job, such as its checkpoints and logs, is not looked at.
+    In the order of the folders' names, numbers by their size. A job without one is what Hydra began where nobody wrote a manifest: it has a folder ``.hydra``.
 
-    >>> list(manifests(Path("no such folder")))
+    >>> list(job_folders(Path("no such folder")))
     []
     """
     try:
         with os.scandir(folder) as found:
-            entries = list(found)
+            entries = {entry.name: entry for entry in found}
     except OSError:
         return
-    if any(entry.name == NAME for entry in entries):
-        yield folder / NAME
+    if NAME in entries:
+        yield folder, True
         return
-    folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name[:1] != "."]
-    for name in sorted(folders, key=_by_number):
-        yield from manifests(folder / name)
+    names = [name for name, one in entries.items() if name[:1] != "." and one.is_dir(follow_symlinks=False)]
+    below = [one for name in sorted(names, key=_by_number) for one in job_folders(folder / name)]
+    if ".hydra" in entries and not below:
+        yield folder, False
+    yield from below
+
+
+def manifests(folder: Path) -> Iterator[Path]:
+    """Paths of all manifests below a folder."""
+    return (job / NAME for job, recorded in job_folders(folder) if recorded)
 
 
 def _by_number(name: str) -> tuple[int, int, str]:

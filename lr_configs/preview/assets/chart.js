@@ -149,7 +149,7 @@ function lrChart(host, data) {
       const cells = data.panels.map(() => make("td"));
       return make("tr", { "data-style": style }, make("th", { scope: "row" }, button), ...cells);
     });
-    table.replaceChildren(place, make("thead", {}, head), make("tbody", {}, ...rows));
+    table.replaceChildren(place, make("thead", {}, head), make("tbody", {}, ...rows.filter(Boolean)));
   }
 
   function read() {
@@ -201,7 +201,7 @@ function lrChart(host, data) {
     svg.setAttribute("width", width);
     svg.setAttribute("height", fixed(y));
     svg.setAttribute("viewBox", `0 0 ${width} ${fixed(y)}`);
-    svg.setAttribute("aria-label", `${data.title || "curves"}: ${labels().join(", ")}. Arrow keys move along the ${data.unit}s.`);
+    svg.setAttribute("aria-label", `${data.title || "curves"}: ${labels().filter(Boolean).join(", ")}. Arrow keys move along the ${data.unit}s.`);
     svg.append(make("svg:path", { class: "cursor" }));
     move(at);
   }
