@@ -156,7 +156,8 @@ class Job:
             found = read(self.task.path).data
         except (Unreadable, FileNotFoundError):
             return
-        if found.get("attempt") == self.data["attempt"] and found["overrides"] == self.data["overrides"]:
+        mine = found["process"] == self.data["process"] or found["overrides"] != self.data["overrides"]
+        if not mine and found.get("attempt") == self.data["attempt"]:
             self.data.update({key: found[key] for key in _TRAINING if key in found})
             if found["status"] == "pruned":
                 self._pruned = self._pruned or found.get("reason") or ""

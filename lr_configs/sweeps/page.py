@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from html import escape
 from pathlib import Path
@@ -20,6 +21,8 @@ _ASSETS = Path(__file__).parent / "assets"
 CURVES, FAILURES = 200, 500
 #: points of each curve, and values of a factor that are drawn
 POINTS, LEVELS = 256, 40
+#: runs whose curves are shown at first
+CHOSEN = 6
 #: pixels of the picture of an interval
 WIDTH, ROW = 260, 22
 
@@ -69,6 +72,8 @@ def data(comparison: Comparison, most: int) -> dict[str, Any]:
     rows = [tables.cells(comparison, place) for place in range(len(comparison.runs))]
     numbers = {name: i for i, name in enumerate(names)}
     times = [run.seconds for run in comparison.runs]
+    firsts = _firsts(comparison)
+    shown = sorted({*range(min(most, len(comparison.runs))), *firsts[:most]})
     return {
         "columns": names,
         # What is sorted by: the numbers themselves where cells are numbers in words.
@@ -77,9 +82,9 @@ def data(comparison: Comparison, most: int) -> dict[str, Any]:
         "states": list(comparison.counts()),
         "state": [run.status for run in comparison.runs],
         "metric": "" if comparison.judge is None else comparison.judge.metric,
-        "labels": [_label(comparison, run) for run in comparison.runs[:most]],
-        "curves": [_curves(comparison, run) for run in comparison.runs[:most]],
-        "chosen": _chosen(comparison, most),
+        "labels": {place: _label(comparison, comparison.runs[place]) for place in shown},
+        "curves": {place: _curves(comparison, comparison.runs[place]) for place in shown},
+        "chosen": firsts[: min(CHOSEN, most)],
         "colours": len(style.COLOURS),
         "dashes": [style.dash(number) for number in range(2 * len(style.COLOURS))],
     }
@@ -103,14 +108,14 @@ def _thin(points: list[list[float]]) -> list[list[float]]:
     return points if every == 1 else [*points[:-1:every], points[-1]]
 
 
-def _chosen(comparison: Comparison, most: int) -> list[int]:
-    """The runs whose curves are shown at first: the best one of each value of the first factor."""
+def _firsts(comparison: Comparison) -> list[int]:
+    """The best run of each value of the first factor."""
     factors = [one for one in comparison.factors if one not in comparison.repeats]
     seen: dict[str, int] = {}
-    for place, run in enumerate(comparison.runs[:most]):
+    for place, run in enumerate(comparison.runs):
         if run.status in ("finished", "running"):
             seen.setdefault(comparison.value(run, factors[0]) if factors else "", place)
-    return list(seen.values())[:6]
+    return list(seen.values())
 
 
 # ---------------------------------------------------------------------------------------- without a script
@@ -163,9 +168,11 @@ def _intervals(effect: Effect) -> list[str]:
 def _troubles(runs: list[Run]) -> str:
     if not runs:
         return ""
-    reasons = Counter((run.status, one_line(run.reason, 160)) for run in runs)
+    kinds = [(run.status, re.sub(r"\d+", "0", run.reason)) for run in runs]  # alike but for numbers
+    first = {kind: run for kind, run in reversed(list(zip(kinds, runs, strict=True)))}
     often = "".join(
-        f"<li>{count} {escape(status)}: {escape(reason)}</li>" for (status, reason), count in reasons.most_common(20)
+        f"<li>{count} {escape(kind[0])}: {escape(one_line(first[kind].reason, 160))}{' and alike' if count > 1 else ''}</li>\n"
+        for kind, count in Counter(kinds).most_common(20)
     )
     rows = "".join(
         f"<tr><td>{escape(run.folder)}</td><td>{escape(run.status)}</td>"

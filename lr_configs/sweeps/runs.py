@@ -16,6 +16,8 @@ from lr_configs.sweeps.manifest import NAME, Manifest, read
 #: what a job returned, where that is what runs are compared by
 VALUE = "value"
 MODES = ("min", "max")
+#: what may have become of a run
+STATES = ("finished", "running", "pruned", "failed", "killed", "unreadable", "unrecorded")
 #: parts of the names of metrics of which less is better
 _LESS = ("loss", "err", "perplexity", "ppl", "mse", "mae", "rmse", "nll", "cer", "wer", "fid", "bpc", "bpb")
 
@@ -236,8 +238,7 @@ class Comparison:
     def counts(self) -> dict[str, int]:
         """Status -> number of runs, in the order of a job's life."""
         found = Counter(run.status for run in self.runs)
-        order = ("finished", "running", "pruned", "failed", "killed", "unreadable", "unrecorded")
-        counted = {status: found[status] for status in order if found[status]}
+        counted = {status: found[status] for status in STATES if found[status]}
         return {**counted, "waiting": self.waiting} if self.waiting else counted
 
     @property
@@ -285,8 +286,9 @@ def _rank(run: Run, the_judge: Judge | None) -> tuple[int, float]:
     score = None if the_judge is None else the_judge.score(run)
     if run.status == "finished" and score is not None and the_judge is not None:
         return 0, the_judge.order(score)
-    order = ("finished", "running", "pruned", "failed", "killed", "unreadable", "unrecorded")
-    return 1 + order.index(run.status), the_judge.order(score) if score is not None and the_judge is not None else 0.0
+    if run.status == "running" and score is not None and the_judge is not None:
+        return 2, the_judge.order(score)
+    return 1 + STATES.index(run.status), 0.0
 
 
 def _factors(runs: Sequence[Run]) -> list[str]:

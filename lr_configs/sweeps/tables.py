@@ -102,7 +102,7 @@ def interval(estimate: Estimate | None) -> str:
     """A mean with its interval.
 
     >>> interval(Estimate(0.5, 3, 1, 0.01, 2))
-    '0.5 ± 0.043'
+    '0.500 ± 0.043'
     """
     if estimate is None:
         return ""
@@ -115,7 +115,7 @@ def _to_digit(value: float, error: float) -> str:
     if not error or not math.isfinite(error) or not math.isfinite(value):
         return short(value)
     digits = 1 - math.floor(math.log10(error))
-    return short(round(value, digits)) if digits < 15 else short(value)
+    return f"{value:.{digits}f}" if 0 <= digits < 15 and abs(value) < 1e6 else short(value)
 
 
 def level_cells(effect: Effect, level: Level) -> list[str]:

@@ -112,9 +112,9 @@ function lrCompare(data) {
   function toggle(i) {
     const place = chosen.indexOf(i);
     if (place >= 0) chosen.splice(place, 1);
-    else if (i < data.curves.length) chosen.push(i);
+    else if (i in data.curves) chosen.push(i);
     if (chosen.length > MOST) chosen.shift();
-    show(i >= data.curves.length ? `The page has the curves of the best ${data.curves.length} runs only.` : "");
+    show(i in data.curves ? "" : `The page has the curves of ${Object.keys(data.curves).length} runs only, the best ones.`);
     draw();
   }
 
