@@ -14,30 +14,15 @@ from lightning.fabric import Fabric
 from torch.utils.data import DataLoader, TensorDataset
 
 from lr_configs import Horizon
-from lr_configs.driver import Driver
-from lr_configs.run import PlainRun
-
-
-class FabricRun(PlainRun):
-    """A run of several processes: one of them prints, and all follow the same metric."""
-
-    def __init__(self, fabric: Fabric, horizon: Horizon) -> None:
-        super().__init__(horizon, say=fabric.print)
-        self.fabric, self.processes = fabric, fabric.world_size
-
-    def mean(self, value: float) -> float:
-        """The mean over the processes."""
-        return float(self.fabric.all_reduce(torch.tensor(value), reduce_op="mean"))  # type: ignore[arg-type]
+from lr_configs.fabric_run import FabricRun
+from lr_configs.loop import Loop
 
 
 def main() -> None:
     """Train a small model until a plateau, and print the rate of every update."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("outputs/fabric"))
-    parser.add_argument("--epochs", type=int, default=8)
-    options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    path = options.folder / "last.ckpt"
+    path = parser.parse_args().folder / "last.ckpt"
 
     fabric = Fabric(accelerator="cpu", devices=1)
     fabric.seed_everything(0, verbose=False)
@@ -47,29 +32,25 @@ def main() -> None:
     adam = torch.optim.AdamW(net.parameters(), lr=0.01)
     model, optimizer = fabric.setup(net, adam)
 
-    driver = Driver(FabricRun(fabric, Horizon(epochs=options.epochs, steps_per_epoch=len(loader))))
-    driver.drive({"name": "reduce_on_plateau", "monitor": "loss", "patience": 0, "warmup": "1ep"}, adam)
-    if path.exists():
-        saved = fabric.load(path)
-        driver.load(saved["schedule"])  # decides, before anything is restored
+    run = FabricRun(fabric, Horizon(epochs=8, steps_per_epoch=len(loader)))
+    loop = Loop({"name": "reduce_on_plateau", "monitor": "loss", "patience": 0, "warmup": "1ep"}, adam, run)
+    saved = fabric.load(path) if path.exists() else None
+    loop.begin(saved and saved["loop"])
+    if saved:
         net.load_state_dict(saved["model"])
-        adam.load_state_dict(saved["optimizer"])
-    driver.start()
-    driver.announce()
 
-    for epoch in range(driver.epoch + 1, options.epochs):
+    for _ in loop.epochs():
         losses = []
-        for inputs, targets in loader:
+        for inputs, targets in loop.batches(loader):
             loss = torch.nn.functional.mse_loss(model(inputs), targets)
             fabric.backward(loss)
             fabric.print(f"rate {adam.param_groups[0]['lr']!r}", flush=True)
             optimizer.step()  # the schedule advances by itself
             optimizer.zero_grad()
             losses.append(float(loss.detach()))
-        driver.end_epoch(epoch)
-        driver.metric("loss", round(sum(losses) / len(losses), 1))
-        state = {"model": net.state_dict(), "optimizer": adam.state_dict(), "schedule": driver.save()}
-        fabric.save(path.with_suffix(".tmp"), state)
+        loop.end_epoch()
+        loop.metric("loss", round(sum(losses) / len(losses), 1))
+        fabric.save(path.with_suffix(".tmp"), {"model": net.state_dict(), "loop": loop.save()})
         if fabric.is_global_zero:
             path.with_suffix(".tmp").replace(path)
 

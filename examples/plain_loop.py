@@ -7,17 +7,13 @@ python examples/plain_loop.py --folder /tmp/run --epochs 12 --resume stretch
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from lr_configs import Horizon
-from lr_configs.driver import Driver
-from lr_configs.run import PlainRun
-
-ACCUMULATE = 4
+from lr_configs.loop import Loop
 
 
 def main() -> None:
@@ -33,39 +29,26 @@ def main() -> None:
 
     torch.manual_seed(0)
     x = torch.randn(300, 8)
-    loader = DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=10)
+    loader = DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=40)
     model = torch.nn.Linear(8, 1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
 
-    horizon = Horizon(epochs=options.epochs, steps_per_epoch=math.ceil(len(loader) / ACCUMULATE))
-    driver = Driver(PlainRun(horizon), resume=options.resume)
-    driver.drive({"name": options.schedule, "warmup": "5%"}, optimizer)
+    horizon = Horizon(epochs=options.epochs, steps_per_epoch=len(loader))  # in updates, however many parts each has
+    loop = Loop({"name": options.schedule, "warmup": "5%"}, optimizer, horizon, resume=options.resume)
     saved = torch.load(path, weights_only=True) if path.exists() else None
-    if saved is not None:
-        driver.load(saved["schedule"])  # decides, before anything is restored
+    loop.begin(saved and saved["loop"])
+    if saved:
         model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-    driver.start()
-    driver.announce()
 
-    done = 0 if saved is None else saved["batches"]  # of the epoch in progress
-    for epoch in range(driver.epoch + 1, options.epochs):
-        for i, (inputs, targets) in enumerate(loader):
-            if i < done:
-                continue
-            torch.nn.functional.mse_loss(model(inputs), targets).div(ACCUMULATE).backward()
-            last = i + 1 == len(loader)
-            if (i + 1) % ACCUMULATE and not last:
-                continue
+    for _ in loop.epochs():
+        for inputs, targets in loop.batches(loader):
+            for some, wanted in zip(inputs.split(10), targets.split(10), strict=True):
+                torch.nn.functional.mse_loss(model(some), wanted, reduction="sum").div(len(inputs)).backward()
             print(f"rate {optimizer.param_groups[0]['lr']!r}", flush=True)
             optimizer.step()  # the schedule advances by itself
             optimizer.zero_grad()
-            if last:
-                driver.end_epoch(epoch)
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": driver.save()}
-            torch.save({**state, "batches": 0 if last else i + 1}, path.with_suffix(".tmp"))
+            torch.save({"model": model.state_dict(), "loop": loop.save()}, path.with_suffix(".tmp"))
             path.with_suffix(".tmp").replace(path)
-        done = 0
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ def on_update(optimizer: Any, done: Callable[[Any], None]) -> Handle:
     Raises:
         SchedulerConfigError: for an optimizer that does not tell.
     """
-    if is_compiled(optimizer):
-        return _around_compiled(optimizer, done)
+    if is_compiled(optimizer) or _steps_within(type(optimizer)):
+        return _Around(optimizer, done)
     if not hasattr(optimizer, "register_step_post_hook"):
         raise SchedulerConfigError(
             "scheduler",
@@ -54,29 +54,40 @@ def on_update(optimizer: Any, done: Callable[[Any], None]) -> Handle:
     return handle
 
 
-class _Unwrap:
-    """Takes the wrapper off a compiled step again."""
+def _steps_within(cls: type) -> bool:
+    """Whether a step may call that of a class it extends, which torch tells of as well, so that one update is two."""
+    return sum("step" in vars(one) for one in cls.__mro__ if one not in (Optimizer, object)) > 1
 
-    def __init__(self, optimizer: Any, step: Callable[..., Any]) -> None:
-        self.optimizer, self.step = optimizer, step
+
+class _Around:
+    """Calls ``done(optimizer)`` behind what an optimizer has as its step, until it is removed.
+
+    A hook inside a compiled step would be traced with it.
+    """
+
+    def __init__(self, optimizer: Any, done: Callable[[Any], None]) -> None:
+        self.optimizer, self._own, self._on = optimizer, "step" in vars(optimizer), True
+        self._inner = inner = optimizer.step
+
+        def step(*args: Any, **kwargs: Any) -> Any:
+            result = inner(*args, **kwargs)
+            if self._on:
+                done(optimizer)
+            return result
+
+        vars(step)["__wrapped__"] = inner  # leads to what is inside
+        optimizer.step = self._step = step
+        allow_wrapped_step(optimizer)
 
     def remove(self) -> None:
-        self.optimizer.step = self.step
-
-
-def _around_compiled(optimizer: Any, done: Callable[[Any], None]) -> Handle:
-    """A hook inside a compiled step would be traced with it: this one is around it."""
-    compiled = optimizer.step
-
-    def step(*args: Any, **kwargs: Any) -> Any:
-        result = compiled(*args, **kwargs)
-        done(optimizer)
-        return result
-
-    vars(step)["__wrapped__"] = compiled  # leads to what is inside
-    optimizer.step = step
-    allow_wrapped_step(optimizer)
-    return _Unwrap(optimizer, compiled)
+        """Take it off; where somebody has put another one around it, it stays and does nothing."""
+        self._on = False
+        if vars(self.optimizer).get("step") is not self._step:
+            return
+        if self._own:
+            self.optimizer.step = self._inner
+        else:
+            del self.optimizer.step
 
 
 def is_compiled(optimizer: Any) -> bool:
