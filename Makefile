@@ -55,7 +55,8 @@ upstream: $(VENV)/.dev
 	@test -d "$(UPSTREAM_TESTS)" || { echo "UPSTREAM_TESTS=FOLDER names a folder with checkouts of pytorch and pytorch-lightning"; exit 1; }
 	UPSTREAM_TESTS="$(abspath $(UPSTREAM_TESTS))" $(BIN)/python -m pytest tests/upstream
 
-# How many seeded mistakes the tests notice; MUTANTS="--number 50 --only plan --seed 1" for another sample.
+# How many seeded mistakes the tests notice; MUTANTS="--number 50 --only plan,horizon --seed 1" for another
+# sample, and with --again for those of it that survived last. What the tests reach is kept in .mutants/.
 mutants: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.mutants $(MUTANTS)
 
@@ -128,4 +129,4 @@ $(RAY)/.dev: constraints-ray.txt $(VENV)/.dev
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(HYDRA14) $(PARITY) $(OPTUNA4) $(RAY) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(HYDRA14) $(PARITY) $(OPTUNA4) $(RAY) .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutants
