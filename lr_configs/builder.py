@@ -136,8 +136,6 @@ def build_plan(
     made.printer = printer
     if view is not optimizer:
         made.param, made.view, made.optimizer = config.param, view, optimizer
-    if config.last_epoch >= 0:
-        made.jump(config.last_epoch + 1)
     return made  # type: ignore[no-any-return]
 
 
