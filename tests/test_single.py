@@ -6,6 +6,7 @@ import copy
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from helpers import T, optimizer, rates
@@ -104,6 +105,21 @@ def test_a_line_may_rise_only_where_a_config_says_so() -> None:
         seen.append(opt.param_groups[0]["weight_decay"])
         schedule.advance()
     assert seen == pytest.approx([0.2 * (0.5 + 0.5 * min(t, 5)) for t in range(7)])
+
+
+def test_a_line_of_no_length_stays_where_it_begins() -> None:
+    mine, theirs = optimizer(2), optimizer(2)
+    schedule, reference = ours.LinearLR(mine, 0.5, total_iters=0), T.LinearLR(theirs, 0.5, total_iters=0)
+    for _ in range(3):
+        assert rates(mine) == rates(theirs) == [0.05, 0.025]
+        step(mine, schedule)
+        step(theirs, reference)
+    assert schedule.curve.array(np.arange(3.0)).tolist() == [[0.05] * 3, [0.025] * 3]
+    tail: Any = build(
+        {"name": "chained", "stages": {"a": {"name": "linear", "total_iters": 1}, "b": "none"}}, optimizer()
+    )
+    tail._schedulers[0].total_iters = 0
+    assert tail.curve.array(np.arange(3.0)).tolist() == [[pytest.approx(0.1 / 3)] * 3]
 
 
 # ---------------------------------------------------------------------------------------- functions

@@ -52,7 +52,7 @@ class LinearLRConfig(ClampedConfig):
         """The factor at `t`."""
         n = p.total_iters
         if n <= 0:  # torch stays at the start then
-            return m.where(t >= 0, p.start_factor, p.start_factor)
+            return p.start_factor
         k = m.minimum(t, n)
         return p.start_factor * ((n - k) / n) + p.end_factor * (k / n)
 
