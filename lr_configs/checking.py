@@ -17,7 +17,7 @@ from lr_configs.horizon import Horizon
 from lr_configs.optimizer_keys import check_momentum, check_number
 from lr_configs.own import SteppedConfig
 from lr_configs.plan import Plan, last_step, resolve
-from lr_configs.registry import parse
+from lr_configs.registry import HYDRA_KEYS, parse
 from lr_configs.report import Facts, Report
 from lr_configs.resume import POLICIES, Timeline
 from lr_configs.run import Facts as RunFacts
@@ -37,7 +37,6 @@ CALLBACK_KEYS = (
     "decay_file",
     "monitor",
 )
-_HYDRA_KEYS = ("_target_", "_partial_", "_convert_", "_recursive_", "_args_")
 #: sizes that a run may have where it is not known, from a smoke test to the largest
 _EPOCHS, _PER_EPOCH = (1000, 10, 1), (1000, 10, 1_000_000)
 #: own rates that an optimizer may have where it is not known
@@ -309,7 +308,7 @@ def refused_callbacks(finder: Finder) -> Iterator[SchedulerConfigError]:
 
 def _check_callback(node: dict[str, Any]) -> None:
     for key, value in node.items():
-        if key not in CALLBACK_KEYS and key not in _HYDRA_KEYS:
+        if key not in CALLBACK_KEYS and key not in ("_target_", "_args_", *HYDRA_KEYS):
             remedy = f"{nearest(key, CALLBACK_KEYS)}Its arguments: {', '.join(CALLBACK_KEYS)}"
             raise SchedulerConfigError(key, value, "LRSchedulerCallback has no such argument", remedy)
     check_choice("on_existing", node.get("on_existing", ON_EXISTING[0]), ON_EXISTING)

@@ -8,13 +8,11 @@ from typing import Any
 
 from lr_configs.config_tree import Tree, dotted, inside, target_of
 from lr_configs.errors import SchedulerConfigError
-from lr_configs.registry import TARGET, by_torch_name
+from lr_configs.registry import CLASS_MODULES, TARGET, by_torch_name
 from lr_configs.run_size import RunSize, Sizes, Value, is_count
 
 #: `_target_` of the callback that drives schedules
 CALLBACKS = ("lr_configs.LRSchedulerCallback", "lr_configs.callback.LRSchedulerCallback")
-#: where torch's schedules are, and ours in torch's place
-_TORCH = ("torch.optim.lr_scheduler", "torch.optim", "lr_configs.schedulers")
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,9 @@ def is_schedule(node: Any) -> bool:
     """
     target = target_of(node) if isinstance(node, dict) else ""
     path, _, name = target.rpartition(".")
-    return target in (TARGET, "lr_configs.builder.scheduler") or (path in _TORCH and by_torch_name(name) is not None)
+    return target in (TARGET, "lr_configs.builder.scheduler") or (
+        path in CLASS_MODULES and by_torch_name(name) is not None
+    )
 
 
 def find(config: Any, batches: int | None = None) -> list[Found]:

@@ -13,6 +13,7 @@ from lr_configs.config import SchedulerConfig
 _SECTION = re.compile(r"(Args|Arguments|Attributes|Parameters|Returns|Raises|Yields|Example|Examples|Note|Notes):")
 _OF_KEYS = ("Args", "Arguments", "Attributes", "Parameters")
 _KEY = re.compile(r"(\w+)(?: \([^)]*\))?:\s*(.*)")
+_PAPER = re.compile(r"arXiv (\d{4}\.\d{4,5})")
 _QUOTED = re.compile(r"(`+)(.+?)\1")
 
 
@@ -29,6 +30,28 @@ def summary(config: type[SchedulerConfig]) -> str:
 def text(config: type[SchedulerConfig]) -> str:
     """All of a schedule's docstring that stands in front of its keys, a line for each paragraph."""
     return "\n".join(_paragraphs(config))
+
+
+def is_torchs(config: type[SchedulerConfig]) -> bool:
+    """Whether the schedule is one of torch's own, as its docstring says.
+
+    >>> from lr_configs.registry import entry
+    >>> is_torchs(entry("cosine")), is_torchs(entry("rex"))
+    (True, False)
+    """
+    return re.search(rf"\b[Tt]orch's {config.torch_name}\b", text(config)) is not None
+
+
+def references(config: type[SchedulerConfig]) -> list[str]:
+    """Where a schedule comes from: torch's documentation, and the papers that its docstring names.
+
+    >>> from lr_configs.registry import entry
+    >>> references(entry("rex"))
+    ['https://arxiv.org/abs/2107.04197']
+    """
+    generated = "https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler"
+    theirs = [f"{generated}.{config.torch_name}.html"] if is_torchs(config) else []
+    return [*theirs, *(f"https://arxiv.org/abs/{number}" for number in _PAPER.findall(text(config)))]
 
 
 def meanings(config: type[SchedulerConfig]) -> dict[str, str]:

@@ -126,7 +126,7 @@ def by_torch_name(name: str) -> type[SchedulerConfig] | None:
     return next((one for one in _entries().values() if one.torch_name == name), None)
 
 
-def _installed() -> dict[str, EntryPoint]:
+def offered() -> dict[str, EntryPoint]:
     """What installed packages offer, by name; none of it is imported."""
     global _offered
     if _offered is None:
@@ -141,7 +141,7 @@ _offered: dict[str, EntryPoint] | None = None
 
 def _from_package(name: str) -> type[SchedulerConfig] | None:
     """The schedule that an installed package has under this name, imported now."""
-    offer = _installed().get(name)
+    offer = offered().get(name)
     if offer is None:
         return None
     try:
@@ -165,7 +165,12 @@ def available() -> list[str]:
     >>> "cosine_warm_restarts" in available()
     True
     """
-    return list(dict.fromkeys([*_entries(), *_installed()]))
+    return list(dict.fromkeys([*_entries(), *offered()]))
+
+
+def known() -> dict[str, type[SchedulerConfig]]:
+    """The config classes that are here already, by name: without what an installed package offers, until it is used."""
+    return dict(_entries())
 
 
 def entry(name: Any) -> type[SchedulerConfig]:

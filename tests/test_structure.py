@@ -30,6 +30,8 @@ FOREIGN = {
     "_train_progress_bar": "lightning_run",
     # Hydra
     "_return_value": "sweeps.hydra_callback",
+    # Hydra
+    "_query": "commands.hydra_completion",
     # torch
     "_anneal_func_type": "convert.from_torch",
     "_get_closed_form_lr": "torch_classes.base",

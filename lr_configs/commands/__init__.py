@@ -29,11 +29,14 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "list": Command("lr_configs.commands.listing", "list the schedules"),
+    "show": Command("lr_configs.commands.show", "show all about one schedule: formula, keys, curve, YAML"),
+    "plot": Command("lr_configs.commands.plot", "draw schedules, in the terminal or as a file"),
     "check": Command("lr_configs.commands.check", "find what training would refuse, in a moment"),
     "compare": Command("lr_configs.commands.compare", "compare the jobs of sweeps"),
-    "convert": Command("lr_configs.commands.convert", "print another library's schedule as YAML"),
-    "plot": Command("lr_configs.commands.plot", "draw schedules, in the terminal or as a file"),
     "schema": Command("lr_configs.commands.schema", "make the JSON Schema of schedules, for editors and validators"),
+    "convert": Command("lr_configs.commands.convert", "print another library's schedule as YAML"),
+    "completion": Command("lr_configs.commands.completion", "print what a shell needs to complete all of this"),
 }
 
 

@@ -68,6 +68,11 @@ def add_arguments(parser: Parser) -> None:
         "--config-dir", metavar="FOLDER", help="compose this app instead of the group `scheduler` alone"
     )
     parser.add_argument("--config-name", metavar="NAME", help="its primary config (default: config)")
+    add_import_argument(parser)
+
+
+def add_import_argument(parser: Parser) -> None:
+    """What is imported before a command looks for schedules."""
     parser.add_argument(
         "--import",
         dest="modules",
@@ -143,6 +148,15 @@ def bring(modules: Sequence[str]) -> None:
             importlib.import_module(name)
         except Exception as error:  # whatever it does when it is imported
             raise CallError(f"--import {name}: {type(error).__name__}: {error}") from error
+
+
+def spelled_out(overrides: Sequence[str]) -> list[str]:
+    """Overrides with the short form of a schedule in full.
+
+    >>> spelled_out(["cosine,step", "scheduler.warmup=5%"])
+    ['scheduler=cosine,step', 'scheduler.warmup=5%']
+    """
+    return [f"scheduler={word}" if _NAMES.fullmatch(word) else word for word in overrides]
 
 
 # ---------------------------------------------------------------------------------------- composing
@@ -256,7 +270,8 @@ class Composer:
             )
 
     @property
-    def _loader(self) -> Any:
+    def loader(self) -> Any:
+        """Hydra's."""
         from hydra.core.global_hydra import GlobalHydra
 
         return GlobalHydra.instance().config_loader()
@@ -270,8 +285,8 @@ class Composer:
     def get_group_options(self, group_name: str, results_filter: Any) -> list[str]:
         """For Hydra's ``glob(*)``: those of the primary config's search path too, which Hydra itself leaves out."""
         primary = {"config_name": self.name} if self._named else {}
-        found: list[str] = self._loader.get_group_options(group_name, results_filter, **primary)
-        return [name for name in found if name != _BASE]
+        found: list[str] = self.loader.get_group_options(group_name, results_filter, **primary)
+        return [name for name in found if name != _BASE and not name.startswith("_")]  # Hydra has one of its own
 
     def all_options(self, group: str) -> Iterator[str]:
         """The options of a group and of the groups in it."""
@@ -310,7 +325,7 @@ class Composer:
         from hydra.core.override_parser.overrides_parser import OverridesParser
         from hydra.errors import HydraException
 
-        words = [f"scheduler={word}" if _NAMES.fullmatch(word) else word for word in overrides]
+        words = spelled_out(overrides)
         try:
             loader: Any = self  # as far as it is asked
             parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)

@@ -36,6 +36,11 @@ class Screen:
     colour: bool
     ascii: bool
 
+    @property
+    def limit(self) -> int | None:
+        """Where lines are cut off: a terminal's width, and nowhere in a pipe."""
+        return self.width if self.terminal else None
+
 
 def screen(stream: TextIO | None = None) -> Screen:
     """The reader of `stream`, which is stdout by default."""
