@@ -18,8 +18,12 @@ YAML_SERVER := yaml-language-server@2.0.0
 
 .PHONY: demo test test-hydra14 test-parity test-optuna4 servers test-servers fuzz upstream mutants lint format bench docs clean
 
+# Restarts that are smooth within epochs, and whose periods double: 2 + 4 + 8 + 16 epochs.
+DEMO := scheduler=cosine_warm_restarts scheduler.interval=step scheduler.T_0=2ep scheduler.T_mult=2
+
 demo: $(VENV)/.examples
-	$(BIN)/python examples/train.py scheduler=cosine_warm_restarts
+	$(BIN)/lr-configs plot --config-dir conf --config-name config $(DEMO) --steps-per-epoch 23
+	$(BIN)/python examples/train.py $(DEMO)
 
 test: $(VENV)/.dev $(VENV)/.$(YAML_SERVER)
 	$(BIN)/python -m pytest
@@ -79,6 +83,7 @@ bench: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/migrating.py
+	$(BIN)/python docs/gallery.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
