@@ -389,6 +389,7 @@ def bench_fit(quick: bool) -> list[str]:
             },
             repeat,
         )
+    lines.append(f"| every update of a bare loop recorded, as save_curve does / not | {recorded(quick):.2f} |")
     for key, text in (
         ("logger", "CSVLogger alone"),
         ("ours", "log=true to CSVLogger"),
@@ -396,6 +397,35 @@ def bench_fit(quick: bool) -> list[str]:
     ):
         lines.append(f"| every step of 100 groups, {text} / no logging | {result[key] / result['none']:.2f} |")
     return lines
+
+
+def recorded(quick: bool) -> float:
+    """A loop of optimizer steps with a recorder, over the same without."""
+    from lr_configs import Horizon
+    from lr_configs.driver import Driver
+    from lr_configs.recorder import Recorder
+    from lr_configs.run import PlainRun
+
+    steps = 2000 if quick else 20_000
+
+    def loop(record: bool) -> Callable[[], Any]:
+        def run() -> None:
+            made = optimizer(1, False)
+            driver = Driver(PlainRun(Horizon(steps=steps), say=lambda line: None))
+            driver.drive({"name": "cosine", "interval": "step"}, made)
+            recorder = Recorder(driver, [made])
+            if record:
+                recorder.begin()
+            driver.start()
+            for _ in range(steps):
+                made.step()
+            driver.close()
+            recorder.close()
+
+        return run
+
+    result = medians({"with": loop(True), "without": loop(False)}, 3 if quick else 5)
+    return result["with"] / result["without"]
 
 
 LIMITS = """

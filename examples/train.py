@@ -35,10 +35,10 @@ def train(cfg: DictConfig, folder: Path) -> float:
 
     import pytorch_lightning as pl
     from digits import Classifier
-    from report import Record, picture, write_result
+    from report import Record, write_result
 
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    record = Record(cfg.metric)
+    record = Record()
     callbacks = [*hydra.utils.instantiate(cfg.callbacks).values(), record]
     logger = hydra.utils.instantiate(cfg.logger)
     trainer = hydra.utils.instantiate(cfg.trainer, callbacks=callbacks, logger=logger)
@@ -49,7 +49,6 @@ def train(cfg: DictConfig, folder: Path) -> float:
 
     score = float(trainer.callback_metrics[cfg.metric])
     name = cfg.scheduler.name
-    picture(folder / "rates.png", f"scheduler={name}", record.rates, record.scores, cfg.metric)
     write_result(folder / "result.json", schedule=name, metric=cfg.metric, score=score, rates=record.rates)
     print(f"scheduler={name} | {cfg.metric} {score:.4f} | {folder}")
     return score

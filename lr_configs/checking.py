@@ -36,6 +36,7 @@ CALLBACK_KEYS = (
     "tensor_lr",
     "decay_file",
     "monitor",
+    "save_curve",
 )
 #: sizes that a run may have where it is not known, from a smoke test to the largest
 _EPOCHS, _PER_EPOCH = (1000, 10, 1), (1000, 10, 1_000_000)

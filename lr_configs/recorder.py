@@ -36,6 +36,7 @@ from lr_configs.logged import labels
 from lr_configs.own import SteppedConfig
 from lr_configs.preview import thin
 from lr_configs.preview.picture import Line, Mark, Panel, Picture
+from lr_configs.preview.series import epoch_knots
 from lr_configs.resume import Timeline
 from lr_configs.track import Track
 
@@ -86,24 +87,37 @@ class Series:
 
     def extend(self, x: NDArray[Any], planned: NDArray[Any], actual: NDArray[Any]) -> None:
         """Take what was noted at more updates."""
+        done = max(len(self.x) - 2, 0)  # the last two may turn out to repeat
+        parts = [np.concatenate(pair) for pair in zip(self._columns(done), (x, planned, actual), strict=True)]
+        before = self.x[:done], self.planned[:done], self.actual[:done]
+        chosen = self._changes(*parts)
+        chosen[0] = True
         self.x, self.planned, self.actual = (
-            np.concatenate(pair) for pair in ((self.x, x), (self.planned, planned), (self.actual, actual))
+            np.concatenate([old, new[chosen]]) for old, new in zip(before, parts, strict=True)
         )
         self.end = int(x[-1]) + 1
-        self.thin()
+        if len(self.x) >= ROOM:
+            self.thin()
 
-    def thin(self, room: int = ROOM) -> None:
-        """Leave out what repeats; and of more points than there is room for, what is no extreme of its part of the run."""
+    def _columns(self, start: int = 0) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        return self.x[start:], self.planned[start:], self.actual[start:]
+
+    def _changes(self, x: NDArray[Any], *columns: NDArray[Any]) -> NDArray[Any]:
+        """Which points are an end of something that repeats, or are marked."""
+        chosen = np.isin(x, list(self.marks)) if self.marks else np.zeros(len(x), dtype=bool)
+        for one in columns:
+            change = np.diff(np.nan_to_num(one, nan=-1.0), prepend=np.nan, append=np.nan) != 0
+            chosen |= change[:-1] | change[1:]
+        return chosen
+
+    def thin(self) -> None:
+        """Leave out what is no extreme of its part of the run, and is not marked."""
+        self.thinned = True
         values = np.nan_to_num(self.planned, nan=-1.0), self.actual
-        if len(self.x) < room:
-            changes = (np.diff(one, prepend=np.nan, append=np.nan) != 0 for one in values)
-            kept = [np.flatnonzero(change[:-1] | change[1:]) for change in changes]  # both ends of what repeats
-        else:
-            self.thinned = True
-            kept = [thin.kept(self.x, one, self.end, BINS, thinned=True) for one in values]
+        kept = [thin.kept(self.x, one, self.end, BINS, thinned=True) for one in values]
         marked = np.flatnonzero(np.isin(self.x, list(self.marks)))
         chosen = np.unique(np.concatenate([*kept, marked]))
-        self.x, self.planned, self.actual = self.x[chosen], self.planned[chosen], self.actual[chosen]
+        self.x, self.planned, self.actual = (one[chosen] for one in self._columns())
 
     def begin_at(self, x: int) -> None:
         """Forget what is not before an update: the run goes on from there."""
@@ -113,7 +127,8 @@ class Series:
 
     def to_data(self) -> dict[str, Any]:
         """Plain data, of some thousand numbers at most."""
-        self.thin(8 * BINS)
+        if len(self.x) > 8 * BINS:
+            self.thin()
         lists = {key: getattr(self, key).tolist() for key in ("x", "planned", "actual")}
         return {
             **lists,
@@ -416,8 +431,10 @@ class Recorder:
         for one in self.series:
             lines = panels.setdefault(one.name.split("/")[0], [])
             lines += _lines(one, len(self.series) > 1, len(lines))
+        shown = tuple(Panel(name, tuple(lines)) for name, lines in panels.items())
         end = max((one.end for one in self.series), default=0)
-        return Picture(tuple(Panel(name, tuple(lines)) for name, lines in panels.items()), "update", end, title)
+        horizons = [track.asked.horizon for track in self.driver.tracks if track.asked.horizon is not None][:1]
+        return Picture(shown, "update", end, title, epochs=epoch_knots(horizons, [end]) if horizons else ())
 
 
 def _lines(one: Series, several: bool, style: int) -> Iterator[Line]:

@@ -130,7 +130,8 @@ class SavedCurve:
     def _figure(recorder: Recorder) -> Any:
         from lr_configs.preview.figure import figure
 
-        return figure(recorder.picture())
+        names = dict.fromkeys(track.plan.config.name for track in recorder.driver.tracks)
+        return figure(recorder.picture(title=", ".join(names)))
 
 
 def _folder(trainer: Trainer) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -53,7 +54,11 @@ def test_the_main_job(tmp_path: Path) -> None:
     values = curve(node, base_lr=0.1, horizon=Horizon(epochs=3, steps_per_epoch=23))
     np.testing.assert_allclose(result["rates"], values)
     run = next(tmp_path.rglob("result.json")).parent
-    assert {"rates.png", "result.json", "checkpoints", "csv"} <= {path.name for path in run.iterdir()}
+    assert {"lr_curve.png", "lr_curve.csv", "result.json", "checkpoints", "csv"} <= {
+        path.name for path in run.iterdir()
+    }
+    with (run / "lr_curve.csv").open() as file:
+        assert [float(row["actual"]) for row in csv.DictReader(file)] == result["rates"]
     assert "lr-SGD" in (run / "csv" / "metrics.csv").read_text().splitlines()[0]
     assert len(list((run / "checkpoints").iterdir())) == 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -253,7 +254,7 @@ def test_a_long_run_is_bounded_and_loses_no_peak_and_no_jump() -> None:
         series.extend(np.arange(start, min(start + chunk, size)), whole[part], actual[part])
         largest = max(largest, len(series.x))
     assert largest < ROOM + chunk
-    series.thin(0)
+    series.thin()
     assert len(series.x) <= 12 * BINS
     assert len(json.dumps(series.to_data())) < 300_000
     kept = dict(zip(series.x.tolist(), zip(series.planned.tolist(), series.actual.tolist(), strict=True), strict=True))
@@ -491,6 +492,17 @@ def test_going_on_with_another_schedule_is_no_departure(resume: str) -> None:
 
 
 # ---------------------------------------------------------------------------------------- files and pictures
+
+
+def test_the_loop_of_the_documentation() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "run_curve.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code, "run_curve.md", "exec"), names)
+    (series,) = names["recorder"].series
+    np.testing.assert_allclose(
+        series.planned, curve({"name": "cosine", "warmup": "10%"}, 0.1, Horizon(epochs=4, steps_per_epoch=50))
+    )
 
 
 def test_the_file_is_written_whole(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def picture(subjects: Sequence[Subject], *, title: str = "", bins: int = BINS) -
         unit=unit,
         end=max(ends),
         title=title,
-        epochs=_knots(horizons, ends) if unit == "update" else (),
+        epochs=epoch_knots(horizons, ends) if unit == "update" else (),
         bins=bins if thinned else 0,
         notes=tuple(dict.fromkeys(notes)),
     )
@@ -129,7 +129,7 @@ def _end(horizon: Horizon, unit: str) -> float:
     return int(total) if Fraction(total).denominator == 1 else float(total)
 
 
-def _knots(horizons: Sequence[Horizon], ends: Sequence[float]) -> tuple[tuple[float, float], ...]:
+def epoch_knots(horizons: Sequence[Horizon], ends: Sequence[float]) -> tuple[tuple[float, float], ...]:
     """Pairs of an update and an epoch; none where the runs differ in it, or do not know."""
     longest = horizons[max(range(len(ends)), key=lambda i: ends[i])]
     if any(one.steps_per_epoch != longest.steps_per_epoch for one in horizons) or not longest.knows_epochs:
@@ -213,7 +213,7 @@ class _Shown:
 
         intervals = t * self.plan.frequency
         own = "epoch" if self.plan.interval == "epoch" else "update"
-        knots = np.array(_knots([self.horizon], [0]), dtype=np.float64).T
+        knots = np.array(epoch_knots([self.horizon], [0]), dtype=np.float64).T
         if own == self.unit or not knots.size:  # without them there is one step alone
             return intervals
         x, y = knots if own == "update" else knots[::-1]
@@ -284,7 +284,7 @@ class _Shown:
                 "horizon", self.horizon, f"{unit}s cannot be counted in {wanted}s: the updates per epoch are not known here",
                 "Give epochs and steps_per_epoch",
             )  # fmt: skip
-        knots = _knots([self.horizon], [0])
+        knots = epoch_knots([self.horizon], [0])
         return between([(b, a) for a, b in knots] if unit == "epoch" else knots, amount)
 
     # -------------------------------------------------------------------------------- lines
