@@ -334,7 +334,7 @@ class LightningRun:
             if (meta.name == monitor and meta.on_step and not meta.on_epoch) or (
                 f"{meta.name}_step" == monitor and meta.on_step and meta.on_epoch
             ):
-                return bool(metric.update_called if hasattr(metric, "update_called") else True)
+                return bool(metric.update_called)
         return False
 
     def epoch_value(self, monitor: str) -> float | None:

@@ -237,6 +237,13 @@ def test_an_ending_begins_with_the_next_update(hook: str, step: int, first: int,
         assert fit(LRSchedulerCallback("none"), ckpt=str(path), max_epochs=4).rates == whole[at:], path
 
 
+def test_an_ending_that_is_asked_for_before_the_fit_begins_with_it() -> None:
+    callback = LRSchedulerCallback({"name": "none"})
+    callback.decay_now("4st")
+    np.testing.assert_allclose(fit(callback, max_epochs=1).rates, [0.075, 0.05, 0.025, 0, 0], atol=1e-12)
+    assert fit(callback, max_epochs=1).rates == [0.1] * 5
+
+
 @pytest.mark.parametrize("text", ["nonsense", "200%", "0", "5min linear", "10% spline", "-3", "\x00\xff", "x" * 10_000])
 def test_a_file_that_says_nothing_ends_no_run(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "decay"

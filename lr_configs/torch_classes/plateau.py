@@ -124,8 +124,7 @@ class ReduceLROnPlateau(CurveScheduler, lr_scheduler.ReduceLROnPlateau):
     def _reduce_lr(self, epoch: Any) -> None:
         groups = self.groups
         if self.default_min_lr is None:
-            missing = len(groups) - len(self.min_lrs)
-            self.min_lrs = [*self.min_lrs, *[self.min_lrs[-1]] * missing][: len(groups)]
+            self.min_lrs = [*self.min_lrs, *[self.min_lrs[-1]] * len(groups)][: len(groups)]
         else:
             self.min_lrs = [self.default_min_lr] * len(groups)
         done: set[int] = set()

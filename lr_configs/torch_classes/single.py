@@ -146,8 +146,8 @@ class _FunctionLR(CurveScheduler):
         lambdas = state.pop("lr_lambdas")
         self.__dict__.update(state)
         self.__dict__["base_lrs"] = [float(base) for base in self.base_lrs]
-        missing = len(self.base_lrs) - len(self.lr_lambdas)
-        self.__dict__["lr_lambdas"] = [*self.lr_lambdas, *[self.lr_lambdas[-1]] * missing][: len(self.base_lrs)]
+        count, last = len(self.base_lrs), self.lr_lambdas[-1]  # groups that joined later have the last one
+        self.__dict__["lr_lambdas"] = [*self.lr_lambdas, *[last] * count][:count]
         for function, saved in zip(self.lr_lambdas, lambdas, strict=False):
             if saved is not None and not isinstance(function, Formula):
                 function.__dict__.update(saved)
