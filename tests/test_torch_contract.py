@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import io
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from lr_configs import schedulers
+from lr_configs.registry import entry
 
 #: class -> arguments, and others for one that is loaded over
 ARGUMENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -195,3 +197,16 @@ def test_a_group_that_joins_late_goes_as_with_torch(frequency: int) -> None:
         optimizer.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.1})
         found.append([rates[1] for rates in walk(scheduler, 5)])
     assert helpers.close(found[1], found[0])
+
+
+@pytest.mark.parametrize("name", helpers.TORCH_NAMES)
+def test_defaults_are_torchs(name: str) -> None:
+    """But for lengths, which are shares of the run where torch asks for them."""
+    fields = entry(name).__dataclass_fields__
+    theirs = inspect.signature(helpers.TORCH_NAMES[name]).parameters
+    compared = 0
+    for key, parameter in theirs.items():
+        if key in fields and parameter.default is not parameter.empty and not fields[key].metadata.get("length"):
+            assert fields[key].default == parameter.default, key
+            compared += 1
+    assert compared or not set(theirs) & set(fields)

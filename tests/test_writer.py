@@ -241,6 +241,22 @@ def test_several_join_at_several_steps(node: Any) -> None:
     assert rates(opt) == pytest.approx(schedule.curve.rates(10), rel=1e-12)
 
 
+@pytest.mark.parametrize("rate", [0.09, 0.03, 0.006])
+def test_the_floor_of_a_late_group_stays_where_it_is(rate: float) -> None:
+    """As under torch's recurrences: its curve passes through the rate that it brings, and ends at the same floor."""
+    opt = optimizer(1)
+    schedule: Any = build({"name": "cosine", "eta_min": 0.005, "T_max": 10}, opt)
+    step(opt, schedule, 4)
+    join(opt, rate)
+    left = (1 + math.cos(0.4 * math.pi)) / 2
+    base = 0.005 + (rate - 0.005) / left
+    for t in range(5, 11):
+        step(opt, schedule)
+        expected = [0.005 + (one - 0.005) * (1 + math.cos(math.pi * t / 10)) / 2 for one in (0.1, base)]
+        assert rates(opt) == pytest.approx(expected, rel=1e-9), t
+    assert opt.param_groups[1]["initial_lr"] == pytest.approx(base)
+
+
 def test_a_late_tensor_has_an_initial_rate_of_its_own() -> None:
     opt = optimizer(1, tensor=torch.float64)
     schedule: Any = build({"name": "exponential", "gamma": 0.5, "interval": "step"}, opt, RUN)
