@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import lr_configs
 from lr_configs import Horizon, SchedulerConfigError, available, curve
@@ -125,6 +127,16 @@ def test_places_are_spread_no_further_than_they_must() -> None:
     found = spread([(i, 99.0) for i in range(4)], 10, 0, 100)
     assert [place for _, place in found] == [70, 80, 90, 100]
     assert spread([(i, 50.0) for i in range(4)], 50, 0, 100)[0] == (0, 0)
+    # What is pushed away from an edge pushes what it meets.
+    assert spread([(0, 80.0), (1, 99.0), (2, 99.0), (3, 99.0)], 10, 0, 100) == [(0, 70), (1, 80), (2, 90), (3, 100)]
+
+
+@given(st.lists(st.floats(0, 300), max_size=20))
+def test_places_do_not_lie_on_each_other(wanted: list[float]) -> None:
+    found = [place for _, place in spread([(y, y) for y in wanted], 13, 0, 300)]
+    assert all(b - a >= 13 - 1e-9 for a, b in itertools.pairwise(found))
+    assert [y for y, _ in spread([(y, y) for y in wanted], 13, 0, 300)] == sorted(wanted)
+    assert not found or len(found) > 24 or found[-1] <= 300
 
 
 def test_what_happens_is_drawn_and_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -166,6 +167,18 @@ def test_every_update_of_a_short_run_can_be_read(tmp_path: Path, browser: Any) -
             assert values(found)["exponential"][0] == pytest.approx(FEW.panels[0].lines[0].at(update), rel=1e-4)
             found.page.keyboard.press("ArrowRight")
         assert place(found).startswith("at update 59,")
+
+
+def test_last_values_do_not_lie_on_each_other(tmp_path: Path, browser: Any) -> None:
+    lines = tuple(
+        Line(f"line {i}", [0, 5], [1.0, y], 10, style=i) for i, y in enumerate((0.15, 0.0, 1e-9, 1e-8, 1e-7, 1e-6))
+    )
+    path = tmp_path / "ends.html"
+    path.write_text(page(Picture((Panel("lr", lines),), "update", 10)), encoding="utf-8")
+    with opened(browser, path) as found:
+        places = sorted(float(one.get_attribute("y")) for one in found.page.locator(".lr-chart text[class^=t]").all())
+    assert len(places) == 6
+    assert min(b - a for a, b in itertools.pairwise(places)) >= 12.8
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

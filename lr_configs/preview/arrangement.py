@@ -231,7 +231,7 @@ def _ticks(picture: Picture, box: Box, width: float) -> Iterator[tuple[Words, tu
         rows.append(("epochs", scale.epoch_ticks(picture, room)))
     for i, (unit, ticks) in enumerate(rows):
         y = box.bottom + ROW * (i + 1)
-        edge = width - MARGIN - len(unit) * CHARACTER - 4
+        edge = width - MARGIN - len(unit) * CHARACTER - 8
         placed = []
         for x, amount in ticks:
             words = Words(scale.count(amount), box.x(x), y)
@@ -247,13 +247,14 @@ def spread(wanted: Sequence[tuple[T, float]], gap: float, low: float, high: floa
     """
     order = sorted(range(len(wanted)), key=lambda i: wanted[i][1])
     blocks: list[tuple[float, int]] = []  # of those that touch: the middle that they want, and how many they are
+
+    def start(middle: float, n: int) -> float:
+        return max(min(middle - gap * (n - 1) / 2, high - gap * (n - 1)), low)
+
     for i in order:
         blocks.append((wanted[i][1], 1))
-        while len(blocks) > 1 and blocks[-1][0] - blocks[-2][0] < gap * (blocks[-1][1] + blocks[-2][1]) / 2:
+        while len(blocks) > 1 and start(*blocks[-1]) < start(*blocks[-2]) + gap * blocks[-2][1]:
             (y, n), (other, m) = blocks.pop(), blocks.pop()
             blocks.append(((y * n + other * m) / (n + m), n + m))
-    places: list[float] = []
-    for middle, n in blocks:
-        start = min(max(middle - gap * (n - 1) / 2, low), max(high - gap * (n - 1), low))
-        places += [start + gap * k for k in range(n)]
+    places = [start(*block) + gap * k for block in blocks for k in range(block[1])]
     return [(wanted[i][0], place) for i, place in zip(order, places, strict=True)]

@@ -229,13 +229,24 @@ function lrChart(host, data) {
       ends.push([box.y(line.y[line.y.length - 1]), line]);
     }
     drawWords(lines, box, words);
-    let low = -Infinity;
-    const last = ends.sort((a, b) => a[0] - b[0]).map(([y, line]) => [(low = Math.max(y, low + SIZE + 1)), line]);
-    const over = Math.max(low - box.bottom, 0);
-    for (const [y, line] of last) {
-      const up = Math.min(over, Math.max(y - box.top, 0));
-      svg.append(text(box.x(line.end) + 5, y - up + 4, short(line.y[line.y.length - 1]), { class: "t" + (line.style % data.colours) }));
+    for (const [y, line] of spread(ends, SIZE + 1, box.top, box.bottom)) {
+      svg.append(text(box.x(line.end) + 5, y + 4, short(line.y[line.y.length - 1]), { class: "t" + (line.style % data.colours) }));
     }
+  }
+
+  // Places as near to those wanted as a gap between them allows.
+  function spread(wanted, gap, low, high) {
+    const order = [...wanted].sort((a, b) => a[0] - b[0]), blocks = [];
+    const start = ([middle, n]) => Math.max(Math.min(middle - (gap * (n - 1)) / 2, high - gap * (n - 1)), low);
+    for (const [y] of order) {
+      blocks.push([y, 1]);
+      while (blocks.length > 1 && start(blocks[blocks.length - 1]) < start(blocks[blocks.length - 2]) + gap * blocks[blocks.length - 2][1]) {
+        const [y1, n] = blocks.pop(), [y2, m] = blocks.pop();
+        blocks.push([(y1 * n + y2 * m) / (n + m), n + m]);
+      }
+    }
+    const places = blocks.flatMap((block) => Array.from({ length: block[1] }, (_, k) => start(block) + gap * k));
+    return order.map(([, item], i) => [places[i], item]);
   }
 
   // The first of each kind of thing that happens on a line, as far as there is room.
@@ -258,7 +269,7 @@ function lrChart(host, data) {
       rows.push(["epochs", whole.map((e) => [between(back, e), e])]);
     }
     rows.forEach(([unit, found], i) => {
-      const y = top + ROW * (i + 1), edge = width - unit.length * CHARACTER - 4;
+      const y = top + ROW * (i + 1), edge = width - unit.length * CHARACTER - 8;
       svg.append(text(width, y, unit, { "text-anchor": "end", class: "name" }));
       for (const [x, amount] of found) {
         svg.append(make("svg:path", { class: "axis", d: `M${fixed(box.x(x))} ${fixed(top)}v${i ? -3 : 3}` }));
