@@ -211,3 +211,19 @@ def test_a_cycle_among_the_stages_knows_the_bounds_of_late_groups() -> None:
     assert seen[0] == seen[1]
     assert seen[0][1][0] == seen[0][1][1] != 0.9
     assert all(second == pytest.approx(first / 4) for first, second in seen[0][0])
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_a_late_group_cycles_its_momentum_as_the_first_one(staged: bool) -> None:
+    opt = optimizer(2)
+    schedule: Any = ours.OneCycleLR(opt, 0.1, 12, base_momentum=[0.5, 0.6], max_momentum=[0.8, 0.9])
+    if staged:
+        schedule = ours.ChainedScheduler([schedule])
+    walk(schedule, opt, 2)
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.02})
+    for again in (False, True):
+        if again:
+            schedule.rebind()
+        walk(schedule, opt, 2)
+        first, second, third = (group["momentum"] for group in opt.param_groups)
+        assert third == first == pytest.approx(second - 0.1)
