@@ -257,6 +257,33 @@ def test_an_app_with_several_schedules(told: Any, tmp_path: Path) -> None:
     assert "discriminator" in labels[1]
 
 
+DECAY = """
+trainer: {_target_: pytorch_lightning.Trainer, max_steps: 50}
+optimizer: {_target_: torch.optim.AdamW, lr: 0.3, weight_decay: 0.05}
+callbacks:
+  rates:
+    _target_: lr_configs.LRSchedulerCallback
+    scheduler: [{name: rex}, {name: rex, param: weight_decay}]
+"""
+
+
+def test_what_else_is_driven_has_its_own_base(told: Any, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(DECAY)
+    for more, bases in (
+        ([], (0.3, 0.05)),
+        (["--lr", 1], (1.0, 0.05)),
+        (["--base", "weight_decay=0.2"], (0.3, 0.2)),
+        (["--lr", 1, "--base", "weight_decay=0.2"], (1.0, 0.2)),
+    ):
+        found = json.loads(told("--config-dir", tmp_path, *more, "--json")[1])
+        assert [panel["param"] for panel in found["panels"]] == ["lr", "weight_decay"]
+        assert tuple(panel["lines"][0]["value"][0] for panel in found["panels"]) == bases
+    alone = ["rex", "scheduler.param=weight_decay", *RUN]
+    assert json.loads(told(*alone, "--lr", 0.04, "--json")[1])["panels"][0]["lines"][0]["value"][0] == 0.04
+    assert "weight_decay 1, as none is known: say it with --base weight_decay=VALUE" in told(*alone)[1]
+    assert "'wd=x' is not like weight_decay=0.04" in told(*alone, "--base", "wd=x")[2]
+
+
 # --- metrics ----------------------------------------------------------------------------------------------------------
 
 
@@ -404,6 +431,17 @@ def test_every_format_and_option_is_documented() -> None:
     text = (DOCS / "plot.md").read_text()
     assert all(f"`.{kind}`" in text for kind in plot.FORMATS)
     parser, _ = parser_of("plot")
-    for option in ("--log", "--title", "--width", "--height", "--force", "--metric", "--json", "--groups", "--steps"):
+    for option in (
+        "--log",
+        "--title",
+        "--width",
+        "--height",
+        "--force",
+        "--metric",
+        "--json",
+        "--groups",
+        "--steps",
+        "--base",
+    ):
         assert option in parser.format_help()
         assert option in text

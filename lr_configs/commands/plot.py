@@ -6,13 +6,17 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lr_configs.commands import compose
 from lr_configs.commands.errors import CallError, ConfigError
 from lr_configs.commands.output import check_free, say, screen, write_file
 from lr_configs.commands.parser import Parser
 from lr_configs.errors import SchedulerConfigError, nearest
+from lr_configs.groups import check_base
+
+if TYPE_CHECKING:
+    from lr_configs.run_size import RunSize
 
 EXAMPLES = """\
   lr-configs plot cosine --epochs 90 --steps-per-epoch 391 --lr 0.1
@@ -40,6 +44,14 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help=f"write .{', .'.join(FORMATS)} instead of a chart in text"
     )
+    parser.add_argument(
+        "--base",
+        type=_base,
+        action="append",
+        default=[],
+        metavar="PARAM=VALUE",
+        help="the optimizer's own value of another hyper-parameter, for schedules of it: weight_decay=0.04",
+    )
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
     parser.add_argument("--log", action="store_true", help="a logarithmic axis for the rates")
     parser.add_argument("--title", default="", help="of the picture")
@@ -48,6 +60,14 @@ def add_arguments(parser: Parser) -> None:
         "--height", type=int, metavar="N", help="lines of the first panel, or with -o pixels of the whole"
     )
     parser.add_argument("--json", action="store_true", help="print every value as JSON")
+
+
+def _base(text: str) -> tuple[str, float]:
+    param, _, value = text.rpartition("=")
+    try:
+        return param or "lr", check_base(param, float(value))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like weight_decay=0.04") from None
 
 
 def run(options: argparse.Namespace) -> int:
@@ -105,7 +125,7 @@ def _picture(
 
     subjects, said = [], list[str]()
     for one in schedules:
-        subject, sources = _subject(one, options, metric)
+        subject, sources = _subject(one, _size(one, options, schedules), metric)
         subjects.append(subject)
         said += [line for line in sources if line not in said]
     if metric is not None and not any(subject.metric for subject in subjects):
@@ -117,14 +137,21 @@ def _picture(
         raise _placed(error, schedules, lambda i: picture([subjects[i]], bins=bins)) from None
 
 
-def _subject(
-    one: compose.Composed, options: argparse.Namespace, metric: tuple[str, str] | None
-) -> tuple[Any, list[str]]:
+def _size(one: compose.Composed, options: argparse.Namespace, among: Sequence[compose.Composed]) -> RunSize:
+    """The run of a schedule; where there are schedules of the rate as well, ``--lr`` is none of the others'."""
+    param, bases = one.found.size.param, dict(options.base)
+    if param in bases:
+        return compose.size_of(one.found, argparse.Namespace(**{**vars(options), "lr": bases[param], "groups": None}))
+    if param != "lr" and any(other.found.size.param == "lr" for other in among):
+        return compose.size_of(one.found, argparse.Namespace(**{**vars(options), "lr": None, "groups": None}))
+    return compose.size_of(one.found, options)
+
+
+def _subject(one: compose.Composed, size: RunSize, metric: tuple[str, str] | None) -> tuple[Any, list[str]]:
     from lr_configs.preview.plateau import read
     from lr_configs.preview.series import Subject
     from lr_configs.registry import parse
 
-    size = compose.size_of(one.found, options)
     if size.horizon is None:
         lines = [line for line in size.missing if line.startswith(("epochs", "updates"))]
         said = f" ({'; '.join(lines)})" if one.found.size.sources and lines else ""
@@ -139,7 +166,8 @@ def _subject(
     sources = list(size.sources)
     if not size.bases:
         several = [line for line in size.missing if line.startswith(f"{config.param} is one of")]
-        sources += [*several, f"{config.param} {NO_RATE:g}, as none is known: say it with --lr"]
+        option = "--lr" if config.param == "lr" else f"--base {config.param}=VALUE"
+        sources += [*several, f"{config.param} {NO_RATE:g}, as none is known: say it with {option}"]
     bases, names = size.bases or (NO_RATE,), size.names or None
     return Subject(config, size.horizon, bases, names, one.label, recorded), sources
 
