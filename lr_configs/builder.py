@@ -155,7 +155,7 @@ def check_curve(curve: Curve, plan: Plan) -> None:
         return
     steps = min(1000 if plan.steps is None else plan.steps, 1_000_000)
     points = {*range(min(steps, 1000)), *(steps * i // 1000 for i in range(1000)), steps - 1}
-    breaks = [math.floor(one) + side for one in curve.breaks() if one < steps for side in (-1, 0, 1)]
+    breaks = [math.floor(one) + side for one in curve.breaks() for side in (-1, 0, 1)]
     for t in sorted({*points, *(one for one in breaks if 0 <= one < steps)}):
         for rate in curve.rates(t):
             if not math.isfinite(rate) or rate < 0:
