@@ -1,6 +1,7 @@
-"""Ratios measured side by side in one process, with medians: `make bench` writes docs/benchmarks.md.
+"""Ratios measured side by side in one process, each at its quickest: `make bench` writes docs/benchmarks.md.
 
-Machines are noisy, so candidates of one row run interleaved, and only ratios are reported.
+Machines are noisy, so candidates of one row run interleaved, in short turns of which the quickest counts, and only ratios are
+reported.
 """
 
 from __future__ import annotations
@@ -14,10 +15,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import medians
-from benchmarks.pictures import bench_pictures
+from benchmarks.cases import OTHERS, TORCH, Case, N, curves
 
 warnings.simplefilter("ignore")
+
+GROUPS = (1, 10, 100, 1000)
+
+
+def best(candidates: dict[str, Callable[[], Any]], repeat: int, number: int = 1) -> dict[str, float]:
+    """Seconds of one call of each candidate at its quickest; the candidates take turns."""
+    times = dict.fromkeys(candidates, math.inf)
+    for function in candidates.values():
+        function()
+    gc.collect()
+    gc.disable()
+    for _ in range(repeat):
+        for name, function in candidates.items():
+            start = time.perf_counter()
+            for _ in range(number):
+                function()
+            times[name] = min(times[name], (time.perf_counter() - start) / number)
+    gc.enable()
+    return times
 
 
 def optimizer(groups: int, tensor: bool) -> Any:
@@ -27,45 +46,6 @@ def optimizer(groups: int, tensor: bool) -> Any:
     made = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": rate()} for _ in range(groups)], lr=0.1, momentum=0.9)
     made._opt_called = True
     return made
-
-
-def pairs(tensor: bool) -> dict[str, tuple[Callable[[Any, Any], Any], Callable[[int], float], bool]]:
-    """name -> (make from a module and an optimizer, the factor as the floor computes it, moves momentum)."""
-    n = 10**7
-    pi = math.pi
-    return {
-        "LambdaLR": (lambda m, o: m.LambdaLR(o, lambda t: 1 / (1 + t)), lambda t: 1 / (1 + t), False),
-        "MultiplicativeLR": (lambda m, o: m.MultiplicativeLR(o, lambda t: 0.9999999), lambda t: 0.9999999, False),
-        "StepLR": (lambda m, o: m.StepLR(o, 3, 0.9999), lambda t: 0.9999 ** (t // 3), False),
-        "MultiStepLR": (lambda m, o: m.MultiStepLR(o, list(range(0, 3000, 3)), 0.9999), lambda t: 0.9999 ** (t // 3), False),
-        "ConstantLR": (lambda m, o: m.ConstantLR(o, 0.5, n), lambda t: 0.5 if t < n else 1.0, False),
-        "LinearLR": (lambda m, o: m.LinearLR(o, 0.1, 1.0, n), lambda t: 0.1 + 0.9 * min(t, n) / n, False),
-        "ExponentialLR": (lambda m, o: m.ExponentialLR(o, 0.999999), lambda t: 0.999999**t, False),
-        "PolynomialLR": (lambda m, o: m.PolynomialLR(o, n, 2.0), lambda t: (1 - min(t, n) / n) ** 2.0, False),
-        "CosineAnnealingLR": (lambda m, o: m.CosineAnnealingLR(o, n), lambda t: (1 + math.cos(pi * t / n)) / 2, False),
-        "CosineAnnealingLR eta_min": (
-            lambda m, o: m.CosineAnnealingLR(o, n, 1e-4), lambda t: (1 + math.cos(pi * t / n)) / 2, False
-        ),
-        "CosineAnnealingWarmRestarts": (
-            lambda m, o: m.CosineAnnealingWarmRestarts(o, 1000, 2), lambda t: (1 + math.cos(pi * (t % 1000) / 1000)) / 2, False
-        ),
-        "CyclicLR": (lambda m, o: m.CyclicLR(o, 0.01, 0.1, 2000), lambda t: 1 - abs((t % 4000) / 2000 - 1), True),
-        "CyclicLR no momentum": (
-            lambda m, o: m.CyclicLR(o, 0.01, 0.1, 2000, cycle_momentum=False), lambda t: 1 - abs((t % 4000) / 2000 - 1), False
-        ),
-        "OneCycleLR": (lambda m, o: m.OneCycleLR(o, 0.1, n), lambda t: (1 + math.cos(pi * t / n)) / 2, True),
-        "OneCycleLR no momentum": (
-            lambda m, o: m.OneCycleLR(o, 0.1, n, cycle_momentum=False), lambda t: (1 + math.cos(pi * t / n)) / 2, False
-        ),
-        "SequentialLR": (
-            lambda m, o: m.SequentialLR(o, [m.LinearLR(o, 0.1, 1.0, 5), m.CosineAnnealingLR(o, n)], [5]),
-            lambda t: (1 + math.cos(pi * t / n)) / 2, False,
-        ),
-        "ChainedScheduler": (
-            lambda m, o: m.ChainedScheduler([m.LinearLR(o, 0.1, 1.0, n), m.CosineAnnealingLR(o, n)]),
-            lambda t: (0.1 + 0.9 * min(t, n) / n) * (1 + math.cos(pi * t / n)) / 2, False,
-        ),
-    }  # fmt: skip
 
 
 class Floor:
@@ -87,31 +67,44 @@ class Floor:
                 group["lr"] = base * f
 
 
+def steps_of(groups: int, quick: bool) -> tuple[int, int]:
+    """How often to measure, and how many steps at a time: short enough for some of them to be left alone."""
+    return (40 if quick else 150), max(4, 400 // groups)
+
+
+def table(title: str, first: str) -> list[str]:
+    groups = " | ".join(f"{g} groups" for g in GROUPS)
+    return ["", f"### {title}", "", f"| {first} | {groups} |", "|---|---|---|---|---|"]
+
+
 def bench_steps(quick: bool) -> list[str]:
-    """`step()` of every torch schedule against the floor and against torch."""
+    """`step()` of every schedule against the floor and against torch."""
     from torch.optim import lr_scheduler as theirs
 
     import lr_configs.schedulers as ours
 
+    def lambdas(opt: Any, case: Case) -> Any:
+        return theirs.LambdaLR(opt, case.factor)
+
+    def row(name: str, case: Case, tensor: bool, other: Callable[[Any, Case], Any]) -> str:
+        cells = []
+        for groups in GROUPS:
+            us, them = case.make(ours, optimizer(groups, tensor)), other(optimizer(groups, tensor), case)
+            floor = Floor(optimizer(groups, False), case.factor, case.momentum)
+            us.step()
+            us.step()
+            result = best({"floor": floor.step, "ours": us.step, "torch": them.step}, *steps_of(groups, quick))
+            cells.append(f"{result['ours'] / result['floor']:.2f} x, {result['torch'] / result['ours']:.1f}")
+        return f"| {name} | " + " | ".join(cells) + " |"
+
     lines = []
     for tensor in (False, True):
-        lines += [
-            "",
-            f"### `step()`, {'tensor' if tensor else 'float'} rates: x float floor, and torch / ours",
-            "",
-            "| schedule | " + " | ".join(f"{g} groups" for g in (1, 10, 100, 1000)) + " |",
-            "|---|---|---|---|---|",
-        ]
-        for name, (make, factor, momentum) in pairs(tensor).items():
-            cells = []
-            for groups in (1, 10, 100, 1000):
-                number = max(1, (1500 if quick else 4000) // groups)
-                mine, other = (optimizer(groups, tensor) for _ in range(2))
-                floor = Floor(optimizer(groups, False), factor, momentum)
-                us, them = make(ours, mine), make(theirs, other)
-                result = medians({"floor": floor.step, "ours": us.step, "torch": them.step}, 5 if quick else 9, number)
-                cells.append(f"{result['ours'] / result['floor']:.1f} x, {result['torch'] / result['ours']:.1f}")
-            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        kind = "tensor" if tensor else "float"
+        lines += table(f"`step()`, {kind} rates: x float floor, and torch / ours", "schedule")
+        lines += [row(name, case, tensor, lambda opt, case: case.make(theirs, opt)) for name, case in TORCH.items()]
+        title = f"`step()` of those that torch lacks, {kind} rates: x float floor, and torch's LambdaLR / ours"
+        lines += table(title, "schedule")
+        lines += [row(name, case, tensor, lambdas) for name, case in OTHERS.items()]
     return lines
 
 
@@ -122,10 +115,7 @@ def bench_groups(quick: bool) -> list[str]:
 
     import lr_configs.schedulers as ours
 
-    n = 10**7
-
-    def factor(t: int) -> float:
-        return (1 + math.cos(math.pi * t / n)) / 2
+    factor = TORCH["CosineAnnealingLR"].factor
 
     def several(distinct: int) -> Callable[[int], Any]:
         def made(groups: int) -> Any:
@@ -137,7 +127,7 @@ def bench_groups(quick: bool) -> list[str]:
         return made
 
     def edited(module: Any, opt: Any) -> Any:
-        schedule = module.CosineAnnealingLR(opt, n)
+        schedule = module.CosineAnnealingLR(opt, N)
         schedule.step()
         opt.param_groups[0]["lr"] *= 0.5
         return schedule
@@ -145,7 +135,7 @@ def bench_groups(quick: bool) -> list[str]:
     def reloaded(module: Any, opt: Any) -> Any:
         for group in opt.param_groups:
             group["lr"] = torch.tensor(0.1)
-        schedule = module.CosineAnnealingLR(opt, n)
+        schedule = module.CosineAnnealingLR(opt, N)
         schedule.step()
         opt.load_state_dict(opt.state_dict())
         return schedule
@@ -156,15 +146,17 @@ def bench_groups(quick: bool) -> list[str]:
 
     def floors(module: Any, opt: Any) -> Any:
         return module.ChainedScheduler(
-            [module.CosineAnnealingLR(opt, n, 1e-4), module.CosineAnnealingLR(opt, n // 2, 1e-4)]
+            [module.CosineAnnealingLR(opt, N, 1e-4), module.CosineAnnealingLR(opt, N // 2, 1e-4)]
         )
 
     def cosine(module: Any, opt: Any) -> Any:
-        return module.CosineAnnealingLR(opt, n)
+        return module.CosineAnnealingLR(opt, N)
 
     rows: dict[str, tuple[Callable[[Any, Any], Any], Callable[[int], Any]]] = {
         "cosine, one rate": (cosine, several(1)),
+        "cosine, two rates": (cosine, several(2)),
         "cosine, seven rates": (cosine, several(7)),
+        "cosine, eight rates": (cosine, several(8)),
         "cosine, all rates distinct": (cosine, several(10**6)),
         "cosine, after a hand edit of one group": (edited, several(1)),
         "cosine, float32 tensors after a reload": (reloaded, several(1)),
@@ -172,19 +164,15 @@ def bench_groups(quick: bool) -> list[str]:
         "product of two cosines with floors": (floors, several(1)),
         "multiplicative": (lambda m, o: m.MultiplicativeLR(o, lambda t: 0.9999999), several(1)),
     }
-    lines = [
-        "", "### `step()` beside a bare loop (x floor), and torch / ours", "",
-        "| schedule and groups | " + " | ".join(f"{g} groups" for g in (1, 10, 100, 1000)) + " |", "|---|---|---|---|---|",
-    ]  # fmt: skip
+    lines = table("`step()` beside a bare loop (x floor), and torch / ours", "schedule and groups")
     for name, (make, groups_of) in rows.items():
         cells = []
-        for groups in (1, 10, 100, 1000):
-            number = max(1, (1500 if quick else 4000) // groups)
+        for groups in GROUPS:
             us, them = make(ours, groups_of(groups)), make(theirs, groups_of(groups))
             us.step()
             us.step()
             floor = Floor(groups_of(groups), factor, False)
-            result = medians({"floor": floor.step, "ours": us.step, "torch": them.step}, 5 if quick else 9, number)
+            result = best({"floor": floor.step, "ours": us.step, "torch": them.step}, *steps_of(groups, quick))
             cells.append(f"{result['ours'] / result['floor']:.2f} x, {result['torch'] / result['ours']:.1f}")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
@@ -192,50 +180,16 @@ def bench_groups(quick: bool) -> list[str]:
 
 def bench_curves(quick: bool) -> list[str]:
     """A million steps at once against a hand-written numpy expression."""
-    import numpy as np
     import torch
 
     from lr_configs import Horizon, curve
 
     n = 10**6
-    t = np.arange(n, dtype=np.float64)
-    pi = math.pi
-    hand: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
-        "lambda": ({"lr_lambda": "1 / (1 + t)"}, lambda: 0.1 / (1 + t)),
-        "multiplicative": ({"lr_lambda": "0.999999"}, lambda: 0.1 * np.cumprod(np.full(n, 0.999999))),
-        "step": ({"step_size": 1000, "gamma": 0.99}, lambda: 0.1 * 0.99 ** (t // 1000)),
-        "multi_step": (
-            {"milestones": [n // 2, 3 * n // 4]},
-            lambda: 0.1 * 0.1 ** np.searchsorted([n // 2, 3 * n // 4], t, side="right"),
-        ),
-        "constant": ({"total_iters": 1000}, lambda: np.where(t < 1000, 0.1 / 3, 0.1)),
-        "linear": ({"total_iters": n}, lambda: 0.1 * (1 / 3 + 2 / 3 * np.minimum(t, n) / n)),
-        "exponential": ({"gamma": 0.999999}, lambda: 0.1 * 0.999999**t),
-        "polynomial": ({"total_iters": n, "power": 2.0}, lambda: 0.1 * (1 - np.minimum(t, n) / n) ** 2.0),
-        "cosine": ({"T_max": n}, lambda: 0.1 * (1 + np.cos(pi * t / n)) / 2),
-        "cosine_warm_restarts": ({"T_0": 10_000}, lambda: 0.1 * (1 + np.cos(pi * (t % 10_000) / 10_000)) / 2),
-        "cyclic": ({"step_size_up": 2000}, lambda: 0.01 + 0.09 * (1 - np.abs((t % 4000) / 2000 - 1))),
-        "one_cycle": (
-            {"total_steps": n},
-            lambda: np.where(
-                t < 0.3 * n - 1,
-                0.1 + (0.004 - 0.1) / 2 * (1 + np.cos(pi * t / (0.3 * n - 1))),
-                4e-7 + (0.1 - 4e-7) / 2 * (1 + np.cos(pi * (t - 0.3 * n + 1) / (0.7 * n))),
-            ),
-        ),
-        "sequential": (
-            {},
-            lambda: np.where(
-                t < n // 10, 0.1 * (0.01 + 0.99 * t / (n // 10)), 0.05 * (1 + np.cos(pi * (t - n // 10) / (0.9 * n)))
-            ),
-        ),
-        "chained": ({}, lambda: 0.05 * (0.01 + 0.99 * np.minimum(t, n // 10) / (n // 10)) * (1 + np.cos(pi * t / n))),
-    }
     horizon = Horizon(steps=n)
     lines = ["", "### `curve` of 1,000,000 steps", "", "| schedule | x numpy | arrays alive |", "|---|---|---|"]
-    for name, (params, expression) in hand.items():
-        node = {"name": name, "interval": "step", **params}
-        result = medians({"ours": lambda node=node: curve(node, 0.1, horizon), "numpy": expression}, 3 if quick else 9)
+    for name, (params, expression) in curves(n).items():
+        node = {"name": name.partition(",")[0], "interval": "step", **params}
+        result = best({"ours": lambda node=node: curve(node, 0.1, horizon), "numpy": expression}, 5 if quick else 15)
         tracemalloc.start()
         curve(node, 0.1, horizon)
         peak = tracemalloc.get_traced_memory()[1] / (8 * n)
@@ -244,7 +198,7 @@ def bench_curves(quick: bool) -> list[str]:
     opt = optimizer(1, False)
     stepped = torch.optim.lr_scheduler.CosineAnnealingLR(opt, n)
     steps = 20_000
-    result = medians(
+    result = best(
         {
             "ours": lambda: curve({"name": "cosine", "interval": "step", "T_max": n}, 0.1, horizon),
             "torch": lambda: [stepped.step() for _ in range(steps)],
@@ -263,16 +217,16 @@ def bench_jump(quick: bool) -> list[str]:
     import lr_configs.schedulers as ours
 
     lines = ["", "### A jump to step 1,000,000", "", "| schedule | us |", "|---|---|"]
-    for name, (make, _, _) in pairs(False).items():
-        if name == "MultiplicativeLR":
-            continue  # a product of a million factors has no shorter form
-        schedule = make(ours, optimizer(1, False))
+    for name, case in {**TORCH, **OTHERS}.items():
+        if name in ("MultiplicativeLR", "ReduceLROnPlateau"):
+            continue  # a product of a million factors has no shorter form, and a metric no step
+        schedule = case.make(ours, optimizer(1, False))
 
         def there_and_back(schedule: Any = schedule) -> None:
             schedule.jump(1_000_000)
             schedule.jump(1)
 
-        result = medians({"jump": there_and_back}, 7, 200)
+        result = best({"jump": there_and_back}, 40, 10)
         lines.append(f"| {name} | {result['jump'] / 2 * 1e6:.1f} |")
     return lines
 
@@ -308,7 +262,7 @@ def bench_hydra(quick: bool) -> list[str]:
 
         for title, with_it in (("asks for the group", asks), ("has its own group", own)):
             for arguments in (("scheduler=step", "--cfg", "job"), ("--help",)):
-                result = medians(
+                result = best(
                     {
                         "with": process("with", with_it, arguments, None),
                         "without": process("without", own, arguments, hidden),
@@ -370,7 +324,7 @@ def bench_fit(quick: bool) -> list[str]:
 
     with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
         for groups in (1, 100):
-            result = medians(
+            result = best(
                 {
                     "callback": fit(groups, False, lambda: [LRSchedulerCallback(node)]),
                     "by hand": fit(groups, True, list),
@@ -380,7 +334,7 @@ def bench_fit(quick: bool) -> list[str]:
             lines.append(
                 f"| callback / torch's schedule by hand, {groups} groups | {result['callback'] / result['by hand']:.3f} |"
             )
-        result = medians(
+        result = best(
             {
                 "none": fit(100, False, lambda: [LRSchedulerCallback(node)]),
                 "logger": fit(100, False, lambda: [LRSchedulerCallback(node)], True),
