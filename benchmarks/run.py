@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import resource
 import tempfile
 import tracemalloc
 import warnings
@@ -22,8 +23,13 @@ warnings.simplefilter("ignore")
 GROUPS = (1, 10, 100, 1000)
 
 
-def best(candidates: dict[str, Callable[[], Any]], repeat: int, number: int = 1) -> dict[str, float]:
-    """Seconds of one call of each candidate at its quickest; the candidates take turns."""
+def best(
+    candidates: dict[str, Callable[[], Any]],
+    repeat: int,
+    number: int = 1,
+    clock: Callable[[], float] = time.thread_time,
+) -> dict[str, float]:
+    """Seconds of one call of each candidate at its quickest, on this thread's own clock; the candidates take turns."""
     times = dict.fromkeys(candidates, math.inf)
     for function in candidates.values():
         function()
@@ -31,10 +37,10 @@ def best(candidates: dict[str, Callable[[], Any]], repeat: int, number: int = 1)
     gc.disable()
     for _ in range(repeat):
         for name, function in candidates.items():
-            start = time.perf_counter()
+            start = clock()
             for _ in range(number):
                 function()
-            times[name] = min(times[name], (time.perf_counter() - start) / number)
+            times[name] = min(times[name], (clock() - start) / number)
     gc.enable()
     return times
 
@@ -232,10 +238,7 @@ def bench_jump(quick: bool) -> list[str]:
 
 
 def bench_hydra(quick: bool) -> list[str]:
-    """Whole processes of an app that asks for our group, beside the same app with the same options as its own files.
-
-    And of an app that asks for nothing, with the package installed and without.
-    """
+    """Whole processes of Hydra apps, and of imports, by the work that they do."""
     from omegaconf import OmegaConf
 
     from lr_configs import available
@@ -245,31 +248,51 @@ def bench_hydra(quick: bool) -> list[str]:
     asks = {"config.yaml": "hydra: {searchpath: ['lr-configs://']}\ndefaults: [db: a, scheduler: cosine, _self_]\n"}
     files = {f"scheduler/{name}.yaml": OmegaConf.to_yaml(node(name)) for name in available()}
     own = {"config.yaml": "defaults: [db: a, scheduler: cosine, _self_]\n", **files}
-    lines = ["", "### A Hydra app, whole process", "", "| app | command | x without the package |", "|---|---|---|"]
+    bare = {"config.yaml": "defaults: [db: a, _self_]\n"}
+    lines = [
+        "", f"### Whole processes, with {len(available())} schedules", "", "| process | beside | x |", "|---|---|---|"
+    ]  # fmt: skip
+
+    def children() -> float:
+        """Seconds of work of the processes that have ended."""
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         hidden = without_this_package(base / "hidden")
 
-        def process(kind: str, files: dict[str, str], arguments: tuple[str, ...], env: Any) -> Callable[[], None]:
-            made = app(base / kind, {"db/a.yaml": "x: 1\n", **files})
-
+        def process(folder: Path, *arguments: str, env: Any = None) -> Callable[[], None]:
             def run() -> None:
-                code, _, error = outcome(start(made, "app.py", *arguments, env=env))
+                code, _, error = outcome(start(folder, *arguments, env=env))
                 if code:
                     raise RuntimeError(error)
 
             return run
 
-        for title, with_it in (("asks for the group", asks), ("has its own group", own)):
-            for arguments in (("scheduler=step", "--cfg", "job"), ("--help",)):
-                result = best(
-                    {
-                        "with": process("with", with_it, arguments, None),
-                        "without": process("without", own, arguments, hidden),
-                    },
-                    5 if quick else 15,
-                )
-                lines.append(f"| {title} | `{' '.join(arguments)}` | {result['with'] / result['without']:.2f} |")
+        def made(name: str, files: dict[str, str]) -> Path:
+            return app(base / name, {"db/a.yaml": "x: 1\n", **files})
+
+        apps = {name: made(name, files) for name, files in (("asks", asks), ("own", own), ("bare", bare))}
+        rows: list[tuple[str, str, Callable[[], None], Callable[[], None]]] = []
+        for command in ("--cfg job", "--help"):
+            words = ("app.py", *command.split())
+            for title, name in (("asks for the group", "asks"), ("has a group of its own", "own")):
+                rows.append((
+                    f"an app that {title}, `{command}`", "one with such files of its own, without this package",
+                    process(apps[name], *words), process(apps["own"], *words, env=hidden),
+                ))  # fmt: skip
+            rows.append((
+                f"an app that asks for the group, `{command}`", "one without a search path and without schedules",
+                process(apps["asks"], *words), process(apps["bare"], *words),
+            ))  # fmt: skip
+        rows.append((
+            "`import hydra, lr_configs`", "`import hydra`",
+            process(base, "-c", "import hydra, lr_configs"), process(base, "-c", "import hydra"),
+        ))  # fmt: skip
+        for title, beside, ours, theirs in rows:
+            result = best({"ours": ours, "theirs": theirs}, 5 if quick else 15, clock=children)
+            lines.append(f"| {title} | {beside} | {result['ours'] / result['theirs']:.2f} |")
     return lines
 
 
@@ -330,6 +353,7 @@ def bench_fit(quick: bool) -> list[str]:
                     "by hand": fit(groups, True, list),
                 },
                 repeat,
+                clock=time.process_time,
             )
             lines.append(
                 f"| callback / torch's schedule by hand, {groups} groups | {result['callback'] / result['by hand']:.3f} |"
@@ -342,6 +366,7 @@ def bench_fit(quick: bool) -> list[str]:
                 "monitor": fit(100, False, lambda: [LRSchedulerCallback(node), LearningRateMonitor("step")], True),
             },
             repeat,
+            clock=time.process_time,
         )
     lines.append(f"| every update of a bare loop recorded, as save_curve does / not | {recorded(quick):.2f} |")
     for key, text in (
@@ -415,19 +440,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help="all by default")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, and no file")
+    parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parents[1] / "docs" / "benchmarks.md")
     arguments = parser.parse_args()
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`: medians of interleaved runs in one process, as ratios. The floor computes the factor once",
-        "and writes every group's float in a bare loop.",
+        "Written by `make bench`: candidates take short turns, of which the quickest counts, and their processor times are",
+        "compared. The floor computes the factor once and writes every group's float in a bare loop.",
     ]
     for name in arguments.sections or SECTIONS:
         section = SECTIONS[name](arguments.quick)
         print("\n".join(section), flush=True)
         lines += section
     if not arguments.quick and not arguments.sections:
-        Path(__file__).parents[1].joinpath("docs", "benchmarks.md").write_text("\n".join(lines) + "\n" + LIMITS)
+        arguments.output.write_text("\n".join(lines) + "\n" + LIMITS)
 
 
 if __name__ == "__main__":

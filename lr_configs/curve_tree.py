@@ -127,8 +127,8 @@ class Curve(ABC):
         """The rates of all groups at step `t`; nothing is written."""
         return mix(*self.at(t))
 
-    def array(self, t: NDArray[Any], *, momentum: bool = False) -> NDArray[Any]:
-        """The rates at the rising steps `t`, or what moves along as momentum (nan where nothing does).
+    def array(self, t: NDArray[Any], *, momentum: bool = False, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """The rates at the rising steps `t`, or what moves along as momentum (nan where nothing does); in `out`, if it is given.
 
         Returns:
             float64 array of shape ``(groups, len(t))``.
@@ -137,14 +137,16 @@ class Curve(ABC):
 
         m = ops.array()
         cuts = [0, *np.searchsorted(t, sorted(set(self.breaks())), side="left").tolist(), t.size]
-        parts = []
         for begin, end in itertools.pairwise(cuts):
             if end > begin:
                 steps = t[begin:end]
                 found = self.momentum_at(steps, m) if momentum else self.at(steps, m)
                 rows = [np.nan] * len(self.rates(0)) if found is None else mix(*found)
-                parts.append(np.stack([np.broadcast_to(row, end - begin) for row in rows]))
-        return np.concatenate(parts, axis=1) if len(parts) != 1 else parts[0]
+                out = np.empty((len(rows), t.size)) if out is None else out
+                for i, row in enumerate(rows):
+                    out[i, begin:end] = row
+        assert out is not None, "there are steps"
+        return out
 
 
 class Leaf(Curve):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from lr_configs.errors import SchedulerConfigError
@@ -17,7 +18,7 @@ from lr_configs.expressions import Array, Checked, Exact, Fast, Jumps, Style, re
 _CHECKED_WHOLLY = 10**7
 #: of a longer run, every step up to here, and as many in the rest
 _CHECKED_SAMPLE = 10**6
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14
 
 
 class Formula:
@@ -152,11 +153,15 @@ class Formula:
         of a root, a logarithm or `abs`, or the larger of two values changes over. A dip between two samples that none
         of this shows is found when the step is reached.
         """
-        import numpy as np
-
         if self.uses_base and self.base is None:  # when the groups are known
             self._to_check = steps, first
-            return
+        else:
+            _checked(self, steps, first)
+
+    def check_now(self, steps: int | None, first: int) -> None:
+        """As :meth:`check`, whatever has been checked before."""
+        import numpy as np
+
         steps = 1000 if steps is None else steps
         whole = steps if steps <= _CHECKED_WHOLLY else _CHECKED_SAMPLE
         for start in range(first, whole, _CHUNK):
@@ -169,9 +174,8 @@ class Formula:
         import numpy as np
 
         values = self.array(t)
-        bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
-        if bad.size:
-            at = float(t[bad[0]])
+        if t.size and not (values.min() >= 0 and values.max() < np.inf):  # nan is not, either
+            at = float(t[np.flatnonzero(~(np.isfinite(values) & (values >= 0)))[0]])
             rule = f"the factor is {self(at):g} at {self._at(at)}, and a factor is finite and not negative"
             raise refused(self.key, self.text, rule)
         return values
@@ -222,6 +226,12 @@ class Formula:
             "Add lr_configs.LRSchedulerCallback() to the trainer, give horizon=Horizon(epochs=90, steps_per_epoch=391), "
             "or write a number instead of T (or of p, which is t / T)",
         )
+
+
+@lru_cache(maxsize=256)
+def _checked(formula: Formula, steps: int | None, first: int) -> None:
+    """A formula that has passed is not checked again for the same run."""
+    formula.check_now(steps, first)
 
 
 def _valleys(values: Any, most: int = 50) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lr_configs.config import data
@@ -12,6 +13,8 @@ from lr_configs.errors import SchedulerConfigError
 from lr_configs.floor import ClampedConfig
 from lr_configs.formula import Formula
 from lr_configs.ops import scalar
+
+_CHUNK = 1 << 14
 
 
 def check_growth(prefix: str, key: str, gamma: float, times: int | None) -> None:
@@ -217,32 +220,47 @@ class Product:
         if whole is None or not t.size:
             return np.fromiter((self(x) for x in t.tolist()), np.float64, t.size)
         first, last = int(t[0]), int(t[-1])
-        at, value = self._table if self._table[0] <= first else (0, 1)
-        factors = whole(np.arange(at + 1, last + 1, dtype=np.float64)).astype(np.longdouble)
-        table = np.concatenate([[np.longdouble(value)], np.cumprod(factors) * value])
+        at, value = self._table if self._table[0] <= first else (0, np.longdouble(1))
+        behind = np.arange(at + 1, last + 1, dtype=np.float64)
+        table = whole(behind).astype(np.longdouble)
+        if table.size:
+            table[0] *= value
+            np.cumprod(table, out=table)
+            self._table = (last, table[-1])
+        if first > at and t.size == last - first + 1 and (t == behind[first - at - 1 :]).all():  # step by step
+            return table[first - at - 1 :].astype(np.float64)
         steps = np.floor(t)
-        out = table[steps.astype(np.int64) - at].astype(np.float64)
-        self._table = (last, table[-1])
+        out = np.concatenate([[value], table])[steps.astype(np.int64) - at].astype(np.float64)
         # Between two steps, the factor of the next one to that share.
         return out if (steps == t).all() else out * np.where(steps == t, 1.0, whole(steps + 1) ** (t - steps))
 
     def overflow(self, steps: int) -> int | None:
         """The first step of a run of `steps` at which the product is no finite number, or None."""
-        import numpy as np
-
-        logarithm = 0.0
-        with np.errstate(all="ignore"):
-            for start in range(1, steps, 65536):
-                factors = np.asarray(self.function.array(np.arange(start, min(start + 65536, steps), dtype=np.float64)))  # type: ignore[attr-defined]
-                sums = logarithm + np.cumsum(np.log(factors))
-                above = np.flatnonzero(sums > math.log(1e300))
-                if above.size:
-                    return start + int(above[0])
-                logarithm = float(sums[-1])
-        return None
+        return _overflow(self.function, steps)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Product:
         return Product(self.function)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Product, (self.function,)
+
+
+@lru_cache(maxsize=64)
+def _overflow(function: Any, steps: int) -> int | None:
+    import numpy as np
+
+    def chunks() -> Iterator[tuple[int, Any]]:
+        for start in range(1, steps, _CHUNK):
+            yield start, function.array(np.arange(start, min(start + _CHUNK, steps), dtype=np.float64))
+
+    if all(factors.max() <= 1 for _, factors in chunks()):  # the usual case: it falls
+        return None
+    logarithm = 0.0
+    with np.errstate(all="ignore"):
+        for start, factors in chunks():
+            sums = logarithm + np.cumsum(np.log(factors))
+            above = np.flatnonzero(sums > math.log(1e300))
+            if above.size:
+                return start + int(above[0])
+            logarithm = float(sums[-1])
+    return None

@@ -58,17 +58,21 @@ def curve(scheduler: Any, base_lr: float, horizon: Horizon, *, group: int | str 
             f"the schedule advances by {plan.interval}s, and the run's length in {plan.interval}s is not known",
             "Write Horizon(epochs=90, steps_per_epoch=391)",
         )
-    out = np.empty(plan.steps)
+    out, finite = np.empty((1, plan.steps)), True
+    steps = np.arange(min(_CHUNK, plan.steps), dtype=np.float64)
     with np.errstate(all="ignore"):  # what is not finite is refused below
         for start in range(0, plan.steps, _CHUNK):
-            stop = min(start + _CHUNK, plan.steps)
-            out[start:stop] = tree.array(np.arange(start, stop, dtype=np.float64))[0]
-    if not np.isfinite(out).all():
-        at = int(np.flatnonzero(~np.isfinite(out))[0])
+            part = out[:, start : start + _CHUNK]
+            tree.array(steps[: part.size], out=part)
+            finite = finite and bool(np.isfinite(part).all())
+            steps += _CHUNK
+    rates: NDArray[Any] = out[0]
+    if not finite:
+        at = int(np.flatnonzero(~np.isfinite(rates))[0])
         raise SchedulerConfigError(
-            "base_lr", base_lr, f"the rate of {plan.config.name} is {out[at]} at step {at}", "Lower the factors"
+            "base_lr", base_lr, f"the rate of {plan.config.name} is {rates[at]} at step {at}", "Lower the factors"
         )
-    return out
+    return rates
 
 
 def _of_group(plan: Plan, group: int | str) -> Plan:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from fractions import Fraction
 from typing import Any
 
 import mpmath
@@ -13,6 +15,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from lr_configs import Horizon, SchedulerConfigError, build, curve
+from lr_configs.formula import Formula
+from lr_configs.functions import Product
 from lr_configs.plan import resolve
 
 mpmath.mp.dps = 60
@@ -364,3 +368,33 @@ def test_resolving_warns_of_nothing() -> None:
         warnings.simplefilter("error")
         for name in CURVED:
             resolve(name, Horizon(epochs=10, steps_per_epoch=10))
+
+
+def test_a_formula_that_has_passed_is_refused_in_a_longer_run() -> None:
+    """What was checked once is remembered for that run alone, and what failed is not."""
+    node = {"name": "lambda", "lr_lambda": "1 - t / 20", "interval": "step"}
+    for _ in range(2):
+        assert curve(node, 0.1, Horizon(steps=20))[-1] == pytest.approx(0.005)
+        with pytest.raises(SchedulerConfigError, match=r"the factor is -0\.05 at t=21"):
+            curve(node, 0.1, Horizon(steps=22))
+
+
+@pytest.mark.parametrize("text", ["1 - 1 / (9 + t)", "1.00001", "1.5 if t < 20 else 0.9"])
+def test_a_product_in_pieces_and_in_any_order(text: str) -> None:
+    product, factor = Product(Formula(text, "lr_lambda", None)), Formula(text, "lr_lambda", None)
+    exact = [Fraction(1)]
+    for t in range(1, 60):
+        exact.append(exact[-1] * Fraction(factor(t)))
+    steps = np.arange(60, dtype=np.float64)
+    for part in (steps[:7], steps[7:30], steps[30:], steps[40:45], steps[::7], steps[[3, 3, 4]], steps[1:2]):
+        found = product.array(part)
+        np.testing.assert_array_equal(found, [float(exact[int(t)]) for t in part])
+
+
+def test_a_product_that_leaves_the_numbers_is_refused_where_it_does() -> None:
+    node = {"name": "multiplicative", "lr_lambda": "0.5 if t < 500 else 4", "interval": "step"}
+    # 2 ** -499, and from there times 4 up to 1e300
+    first = next(t for t in range(500, 2000) if -499 + 2 * (t - 499) > math.log2(1e300))
+    with pytest.raises(SchedulerConfigError, match=f"infinite at t={first}, and the run has 2000 steps"):
+        curve(node, 0.1, Horizon(steps=2000))
+    assert np.isfinite(curve(node, 0.1, Horizon(steps=first))).all()

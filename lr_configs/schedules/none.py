@@ -20,4 +20,4 @@ class NoneConfig(SchedulerConfig):
     @staticmethod
     def weights(p: Any, t: Any, m: Any) -> Any:
         """1 at every step."""
-        return m.where(t >= 0, 1.0, 1.0)
+        return 1.0
