@@ -173,6 +173,15 @@ def known() -> dict[str, type[SchedulerConfig]]:
     return dict(_entries())
 
 
+def offers(name: str) -> bool:
+    """Whether there is a schedule of this name; installed packages are looked through only where ours has none.
+
+    >>> offers("cosine"), offers("cosin")
+    (True, False)
+    """
+    return name in _entries() or name in _installed()
+
+
 def entry(name: Any) -> type[SchedulerConfig]:
     """The config class of a schedule, by its name or by the name of its torch class.
 

@@ -27,6 +27,7 @@ from lr_configs import (
     schedulers,
 )
 from lr_configs.config import SchedulerConfig, number
+from lr_configs.registry import offers
 
 H = Horizon(epochs=2, steps_per_epoch=10)
 
@@ -287,3 +288,13 @@ def test_a_class_has_no_curve() -> None:
     ):
         with pytest.raises(SchedulerConfigError, match=r"(no|a) curve"):
             ask()
+
+
+def test_a_name_of_ours_is_known_without_a_look_at_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never() -> None:
+        raise AssertionError("installed packages were looked through")
+
+    monkeypatch.setattr("lr_configs.registry._installed", never)
+    assert offers("cosine")
+    with pytest.raises(AssertionError, match="looked through"):
+        offers("cosin")

@@ -84,7 +84,8 @@ class LrConfigsSource(ConfigSource):
         """Group and name of one of our options."""
         group, _, name = config_path.removesuffix(".yaml").rpartition("/")
         # Hydra asks for whatever is written anywhere, `None` too: the registry decides.
-        if group not in self._options or name not in self._options[group]():
+        offered = _offers(name) if group == self.group else group in self._options and name in SWEEPERS
+        if not offered:
             return None
         return None if _stored(f"{group}/{name}.yaml") else (group, name)
 
@@ -99,6 +100,12 @@ def _available() -> Any:
     from lr_configs.registry import available
 
     return available()
+
+
+def _offers(name: str) -> bool:
+    from lr_configs.registry import offers
+
+    return offers(name)
 
 
 def _schedule(name: str) -> Any:
