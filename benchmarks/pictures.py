@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import medians
+from benchmarks.measure import best
 
 NAMES = (
     "cosine", "cosine_warm_restarts", "one_cycle", "step", "multi_step", "linear", "polynomial", "rex", "warmup_stable_decay",
@@ -44,7 +44,7 @@ def bench_pictures(quick: bool) -> list[str]:
         f"| format | {LONG:,} updates: x {SHORT:,} updates |", "|---|---|",
     ]  # fmt: skip
     for name, draw in ways.items():
-        result = medians({"long": drawn(LONG, draw), "short": drawn(SHORT, draw)}, 5 if quick else 15)
+        result = best({"long": drawn(LONG, draw), "short": drawn(SHORT, draw)}, 5 if quick else 15)
         lines.append(f"| {name} | {result['long'] / result['short']:.2f} |")
     return [*lines, *_processes(quick)]
 
@@ -75,7 +75,7 @@ def _processes(quick: bool) -> list[str]:
             "python": process("-c", ""),
             "matplotlib": process("-c", "import matplotlib.figure"),
         }
-        result = medians({**candidates, **others}, 3 if quick else 11)
+        result = best({**candidates, **others}, 3 if quick else 11)
         for kind in candidates:
             extra = result["matplotlib"] - result["python"] if kind == "png" else 0.0
             less = f"{(result[kind] - extra) / result['app']:.2f}" if extra else ""

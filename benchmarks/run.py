@@ -7,9 +7,9 @@ reported.
 from __future__ import annotations
 
 import argparse
-import math
 import resource
 import tempfile
+import time
 import tracemalloc
 import warnings
 from collections.abc import Callable
@@ -17,32 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import OTHERS, TORCH, Case, N, curves
+from benchmarks.measure import best
+from benchmarks.pictures import bench_pictures
 
 warnings.simplefilter("ignore")
 
 GROUPS = (1, 10, 100, 1000)
-
-
-def best(
-    candidates: dict[str, Callable[[], Any]],
-    repeat: int,
-    number: int = 1,
-    clock: Callable[[], float] = time.thread_time,
-) -> dict[str, float]:
-    """Seconds of one call of each candidate at its quickest, on this thread's own clock; the candidates take turns."""
-    times = dict.fromkeys(candidates, math.inf)
-    for function in candidates.values():
-        function()
-    gc.collect()
-    gc.disable()
-    for _ in range(repeat):
-        for name, function in candidates.items():
-            start = clock()
-            for _ in range(number):
-                function()
-            times[name] = min(times[name], (clock() - start) / number)
-    gc.enable()
-    return times
 
 
 def optimizer(groups: int, tensor: bool) -> Any:
@@ -403,7 +383,7 @@ def recorded(quick: bool) -> float:
 
         return run
 
-    result = medians({"with": loop(True), "without": loop(False)}, 3 if quick else 5)
+    result = best({"with": loop(True), "without": loop(False)}, 5 if quick else 9)
     return result["with"] / result["without"]
 
 

@@ -179,7 +179,7 @@ def offers(name: str) -> bool:
     >>> offers("cosine"), offers("cosin")
     (True, False)
     """
-    return name in _entries() or name in _installed()
+    return name in _entries() or name in offered()
 
 
 def entry(name: Any) -> type[SchedulerConfig]:

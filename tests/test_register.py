@@ -294,7 +294,7 @@ def test_a_name_of_ours_is_known_without_a_look_at_what_is_installed(monkeypatch
     def never() -> None:
         raise AssertionError("installed packages were looked through")
 
-    monkeypatch.setattr("lr_configs.registry._installed", never)
+    monkeypatch.setattr("lr_configs.registry.offered", never)
     assert offers("cosine")
     with pytest.raises(AssertionError, match="looked through"):
         offers("cosin")
