@@ -100,8 +100,10 @@ class LightningRun:
             if limit is not None:
                 return Horizon(steps=limit)
             return Horizon(epochs=epochs) if epochs else None
-        per_epoch = self._updates(batches, epochs)
-        if self._total(key) is not None or epochs is None:
+        per_epoch, total = self._updates(batches, epochs), self._total(key)
+        if total is not None and epochs and not self._automatic and total % epochs == 0:
+            per_epoch = total // epochs  # a batch may have several updates, or some batches none
+        if total is not None or epochs is None:
             return None if limit is None else Horizon(steps=limit, steps_per_epoch=per_epoch)
         whole = Horizon(epochs=epochs, steps_per_epoch=per_epoch)
         if limit is not None and limit < (whole.total_steps or limit):

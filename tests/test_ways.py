@@ -275,6 +275,56 @@ def test_a_checkpoint_that_an_exception_leaves(node: dict[str, Any], tmp_path: P
     same(found, due(node, Run(5, 1, 4))[7:])
 
 
+# ------------------------------------------------------------------------------------------------ manual optimization
+
+
+@pytest.mark.parametrize(("every", "steps", "updates"), [(1, 1, 5), (1, 2, 10), (5, 1, 1)])
+def test_a_critic_with_updates_of_its_own(every: int, steps: int, updates: int) -> None:
+    """Two for every batch, or one for every fifth: an epoch has as many as `total_steps` says."""
+
+    class Gan(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.automatic_optimization = False
+            self.generator, self.critic = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+            self.seen: list[list[float]] = [[], []]
+
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            for i, optimizer in enumerate(self.optimizers()):
+                self.toggle_optimizer(optimizer)
+                for _ in range(1 if i == 0 else steps if (batch_idx + 1) % every == 0 else 0):
+                    self.seen[i].append(optimizer.param_groups[0]["lr"])
+                    optimizer.zero_grad()
+                    self.manual_backward((self.generator if i == 0 else self.critic)(batch).sum())
+                    optimizer.step()
+                self.untoggle_optimizer(optimizer)
+
+        def configure_optimizers(self) -> Any:
+            return [torch.optim.SGD(one.parameters(), lr=0.1) for one in (self.generator, self.critic)]
+
+    for node in ({"name": "cosine", "warmup": "1ep"}, {"name": "step", "step_size": "2ep", "gamma": 0.5}):
+        callback = LRSchedulerCallback(
+            schedulers={"generator": node, "critic": node}, total_steps={"generator": 20, "critic": 4 * updates}
+        )
+        module = Gan()
+        trainer(callback, max_epochs=4).fit(module, loader(5), loader(2))
+        same(module.seen[0], due(node, Run(5, 1, 4)))
+        same(module.seen[1], due(node, Run(updates, 1, 4)))
+
+
+@pytest.mark.parametrize("reload", [0, 1])
+def test_batches_that_are_limited_while_it_trains(reload: int) -> None:
+    """Lightning looks at the limit when it loads the data again, and epochs stay epochs."""
+
+    class Limit(pl.Callback):
+        def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
+            trainer.limit_train_batches = 3
+
+    found = trained(NODES["epoch"], Limit(), reload_dataloaders_every_n_epochs=reload)
+    size = 3 if reload else 5
+    same(found, [0.1] * 5 + [0.1 * 2 / 3] * size + [0.1 / 3] * size)
+
+
 # ------------------------------------------------------------------------------------------------ templates
 
 
