@@ -25,6 +25,9 @@ from oracle import Refused, Run
 
 import lr_configs
 from lr_configs import LRSchedulerCallback, SchedulerConfigError
+from lr_configs.config import COMMON, own_keys
+from lr_configs.registry import parse
+from lr_configs.schedules import BUILT_IN
 
 # ------------------------------------------------------------------------------------------------ how it is run
 
@@ -279,3 +282,17 @@ def go_on(
 def test_runs_and_resumes(block: int) -> None:
     problems = [line for seed in range(block * 20, block * 20 + 20) for line in check(seed)]
     assert not problems, "".join(problems)
+
+
+def test_the_oracle_knows_every_schedule_and_every_key() -> None:
+    """With the same defaults; what is drawn nowhere is named here."""
+    undrawn = {"cyclic": {"scale_fn", "scale_mode"}, "one_cycle": {"epochs", "steps_per_epoch"}}
+    for config in BUILT_IN:
+        name = config.__dataclass_fields__["name"].default
+        defaults = {key: value for key, value in config().to_dict().items() if key in own_keys(config)}
+        shown = {key: value for key, value in defaults.items() if key not in undrawn.get(name, ())}
+        assert set(shown) == set(oracle.DEFAULTS[name]), name
+        assert config.arrangement is not None or shown == oracle.DEFAULTS[name], name
+    common = {key: value for key, value in parse("none").to_dict().items() if key in COMMON}
+    left = {"_target_", "name", "param", "verbose", "last_epoch"}
+    assert {key: value for key, value in common.items() if key not in left} == oracle.COMMON
