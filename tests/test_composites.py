@@ -227,3 +227,15 @@ def test_a_late_group_cycles_its_momentum_as_the_first_one(staged: bool) -> None
         walk(schedule, opt, 2)
         first, second, third = (group["momentum"] for group in opt.param_groups)
         assert third == first == pytest.approx(second - 0.1)
+
+
+@pytest.mark.parametrize("name", ["sequential", "chained"])
+def test_a_gate_is_asked_from_when_it_is_set(name: str) -> None:
+    schedule = following(name, opt := optimizer(1))
+    walk(schedule, opt, 3)
+    before = rates(opt)
+    schedule.gate = lambda scheduler: False
+    assert walk(schedule, opt, 3) == [before] * 4
+    schedule.gate = None
+    walk(schedule, opt, 1)
+    assert schedule.position == 4

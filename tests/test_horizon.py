@@ -451,7 +451,10 @@ STAGES: dict[str, tuple[Any, str]] = {
         r"stages\.0\.length='9st': this is 9 updates, and no scheduler step would be left",
     ),
     "more than steps": ([{"name": "none", "length": "5%"}] * 10 + ["none"], r"11 stages need .* the run has 10"),
-    "two without length": ([{"name": "none"}, {"name": "none"}], r"length"),
+    "two without length": (
+        [{"name": "none"}, {"name": "none"}],
+        r"stages\.0\.length=None: only one stage may leave its length out, and 0, 1 do",
+    ),
     "bad unit": ({"a": {"name": "none", "length": "3min"}, "b": "none"}, r"stages\.a\.length='3min'"),
     "inner": ({"a": {"name": "cosine", "T_max": "150%"}}, r"stages\.a\.T_max='150%'"),
     "inner warmup": (

@@ -251,6 +251,14 @@ def test_a_one_cycle_that_is_taken_up_needs_what_torch_keeps_in_the_groups() -> 
     assert opt.param_groups[0]["momentum"] != 0.9
 
 
+def test_the_peak_of_a_one_cycle_may_be_a_share_of_the_groups_own_rate() -> None:
+    schedule: Any = build(
+        {"name": "one_cycle", "max_lr": "50%", "total_steps": 10, "pct_start": 0.5}, opt := optimizer(2)
+    )
+    schedule.jump(4)
+    assert rates(opt) == pytest.approx([0.05, 0.025])
+
+
 def test_groups_join_a_one_cycle_with_bounds_in_proportion() -> None:
     opt = optimizer()
     schedule: Any = build("one_cycle", opt, Horizon(steps=20))
