@@ -16,7 +16,7 @@ import pytest
 import torch
 from helpers import CURVED, TWINS, optimizer, rates
 
-from lr_configs import Horizon, curve, register, registry
+from lr_configs import Horizon, available, curve, register, registry
 from lr_configs.driver import Driver
 from lr_configs.recorder import BINS, GROUPS, ROOM, Recorder, Series, Watch
 from lr_configs.run import PlainRun
@@ -234,6 +234,20 @@ def test_updates_that_the_gradient_scaler_skips_are_none() -> None:
     loop = Loop({"name": "cosine", "interval": "step"}, of=of).train()
     assert loop.seen[7] == loop.seen[8]
     assert loop.column("actual", "lr/SkipsTheEighth/0") == [*loop.seen[:7], *loop.seen[8:]]
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+@pytest.mark.parametrize("name", [name for name in available() if name != "reduce_on_plateau"])
+def test_no_schedule_leaves_its_own_plan(name: str, interval: str) -> None:
+    size = 100  # of which every share is whole
+    horizon = Horizon(epochs=size, steps_per_epoch=PER_EPOCH) if interval == "epoch" else Horizon(steps=size)
+    for more in ({"warmup": "20%"}, {"warmup": "20%", "cooldown": "10%"}, {"warmup": "5%", "warmup_overlap": True}):
+        loop = Loop({"name": name, "interval": interval, **more}, of=optimizer(3), horizon=horizon)
+        loop.train(horizon.total_steps or 0).recorder.text()
+        for i in range(3):
+            assert loop.events(f"lr/SGD/{i}") == {}
+            planned, actual = (loop.column(key, f"lr/SGD/{i}") for key in ("planned", "actual"))
+            np.testing.assert_allclose(planned, actual, rtol=1e-12, atol=1e-18)
 
 
 # ---------------------------------------------------------------------------------------- memory

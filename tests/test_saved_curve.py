@@ -16,7 +16,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from lightning_helpers import Tiny, fit, loader, trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint, StochasticWeightAveraging
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 
 from lr_configs import Horizon, LRSchedulerCallback, curve, lightning
@@ -158,6 +158,48 @@ def test_an_edit_by_hand_is_said_in_both(tmp_path: Path) -> None:
     assert callback.curve.recorder is not None
     drawn = figure(callback.curve.recorder.picture())
     assert {"planned", "actual", "edited by hand (x0.5)"} <= {one.get_text() for one in drawn.texts}
+
+
+def test_a_scheduler_that_takes_our_place_explains_what_it_does(tmp_path: Path) -> None:
+    averaging = StochasticWeightAveraging(swa_lrs=0.05, swa_epoch_start=3, annealing_epochs=2)
+    module = fit(
+        LRSchedulerCallback({"name": "cosine", "T_max": 8}, save_curve=True),
+        None,
+        averaging,
+        max_epochs=8,
+        default_root_dir=tmp_path,
+    )
+    assert column(tmp_path / "lr_curve.csv")[-1] == module.rates[-1] == 0.05
+    assert [row["event"] for row in rows(tmp_path / "lr_curve.csv") if row["event"]] == ["replaced"]
+
+
+def test_a_module_that_steps_its_schedule_itself(tmp_path: Path) -> None:
+    class Manual(Tiny):
+        def __init__(self) -> None:
+            super().__init__()
+            self.automatic_optimization = False
+
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            optimizer: Any = self.optimizers()
+            optimizer.zero_grad()
+            self.manual_backward(self.layers[0](batch).sum() * 1e-3)
+            optimizer.step()
+            if batch_idx % 2:
+                self.lr_schedulers().step()  # type: ignore[union-attr]
+
+    fit(LRSchedulerCallback(NODE, save_curve=True), Manual(), default_root_dir=tmp_path)
+    found = {row["update"]: row["event"] for row in rows(tmp_path / "lr_curve.csv") if row["event"]}
+    assert found == {"2": "stepped by the module"}
+    assert {row["planned"] for row in rows(tmp_path / "lr_curve.csv")[2:]} == {""}
+
+
+def test_a_second_fit_of_the_same_trainer(tmp_path: Path) -> None:
+    module, run = Tiny(), trainer(LRSchedulerCallback(NODE, save_curve=True), max_epochs=2, default_root_dir=tmp_path)
+    run.fit(module, loader(), loader(2))
+    run.fit_loop.max_epochs = 4
+    run.fit(module, loader(), loader(2))
+    assert [*column(tmp_path / "lr_curve.csv"), *column(tmp_path / "lr_curve_1.csv")] == module.rates
+    assert [row["update"] for row in rows(tmp_path / "lr_curve_1.csv")] == [str(i) for i in range(10, 20)]
 
 
 # ---------------------------------------------------------------------------------------- going on
