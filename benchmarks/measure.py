@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -29,3 +30,9 @@ def best(
             times[name] = min(times[name], (clock() - start) / number)
     gc.enable()
     return times
+
+
+def children() -> float:
+    """The clock of processes that were waited for: what they used of a core, however busy the machine is."""
+    times = os.times()
+    return times.children_user + times.children_system

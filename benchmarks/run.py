@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import OTHERS, TORCH, Case, N, curves
+from benchmarks.commands import bench_commands
 from benchmarks.measure import best
 from benchmarks.pictures import bench_pictures
 
@@ -412,6 +413,7 @@ SECTIONS = {
     "jump": bench_jump,
     "hydra": bench_hydra,
     "pictures": bench_pictures,
+    "commands": bench_commands,
     "fit": bench_fit,
 }
 

@@ -16,6 +16,8 @@ from lr_configs.optimizer_keys import number_at, optimizer_keys
 #: keys that say how long a run is, wherever they are
 _EPOCHS = ("max_epochs", "num_epochs", "epochs", "num_train_epochs", "n_epochs")
 _STEPS = ("max_steps", "max_updates", "total_steps", "num_steps")
+#: in the place of a key: what the caller says
+GIVEN = "the caller"
 _ACCUMULATION = ("accumulate_grad_batches", "gradient_accumulation_steps", "accumulation_steps", "grad_accum_steps")
 
 
@@ -107,6 +109,8 @@ class Sizes:
     """Finds the size of the run in a config."""
 
     def __init__(self, tree: Tree, schedules: set[str], batches: int | None) -> None:
+        if batches is not None and not is_count(batches):
+            raise SchedulerConfigError("batches", batches, "an epoch has a positive whole number of them", "Write 391")
         self.tree, self.given = tree, batches
         self.nodes = [(key, node) for key, node in tree.nodes() if not inside(key, schedules)]
         self.trainers = [(key, node) for key, node in self.nodes if _is_trainer(key, node)]
@@ -216,16 +220,12 @@ class Sizes:
 
     def _batches(self) -> Value | None:
         """Batches in an epoch: those that the caller knows of, as far as the trainer takes them."""
-        whole = None if self.given is None else Value(self.given, "what the caller says")
+        whole = None if self.given is None else Value(self.given, GIVEN)
         for name in ("overfit_batches", "limit_train_batches"):
             for key, node in self.trainers:
                 limit, place = node.get(name), dotted(key, name)
                 if _is_share(limit) and 0 < limit < 1:
-                    return (
-                        None
-                        if whole is None
-                        else Value(int(whole.number * limit), f"{whole.key}, {limit:g} of them by {place}")
-                    )
+                    return None if whole is None else Value(int(whole.number * limit), f"{place} = {limit:g}")
                 if is_count(limit) and not _is_share(limit) and (whole is None or limit <= whole.number):
                     return Value(limit, place)
         return whole
@@ -248,7 +248,7 @@ class Sizes:
             self.missing.append("batches in an epoch are not in the config: say updates with --steps-per-epoch")
             return None
         divisor = 1 if accumulated is None else int(accumulated.number)
-        text = f"batches per epoch {batches.number:.0f} from {batches.key}"
+        text = f"batches per epoch {batches.number:.0f} {'as given' if batches.key == GIVEN else f'from {batches.key}'}"
         if divisor > 1 and accumulated is not None:
             text += f", {divisor} for an update from {accumulated.key}"
         self.sources.append(text)

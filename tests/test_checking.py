@@ -388,6 +388,7 @@ def test_an_experiment_that_must_be_chosen(tmp_path: Path, capsys: Any) -> None:
         (["--config-dir", CONF, "--all", "--group", "experimnt"], 2, "the app has no group experimnt. Say which, with --group. It has: callbacks, "),
         (["--config-dir", CONF, "scheduler=cosin"], 1, "Could not find 'scheduler/cosin'"),
         (["cosine", "--epochs", "0"], 2, "--epochs: 0: a run has a positive whole number"),
+        (["cosine", "--batches", "0"], 2, "--batches: 0: an epoch has a positive whole number"),
         (["cosine", "--lr", "-1"], 2, "--lr: -1.0: a rate is a finite number"),
         (["cosine", "--groups", "a=1,b"], 2, "argument --groups: 'a=1,b' is not like 0.1,0.01"),
         (["cosine", "--groups", "a=1,2"], 2, "argument --groups: 'a=1,2' names some of its groups"),

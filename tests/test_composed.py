@@ -235,6 +235,34 @@ def test_the_length(config: dict[str, Any], horizon: Horizon | None) -> None:
     assert only({"scheduler": OURS, **config}).size.horizon == horizon
 
 
+@pytest.mark.parametrize(
+    ("trainer", "updates"),
+    [
+        ({}, 391),
+        ({"limit_train_batches": 0.5}, 195),
+        ({"limit_train_batches": 100}, 100),
+        ({"limit_train_batches": 1000}, 391),
+        ({"limit_train_batches": 1.0, "accumulate_grad_batches": 4}, 98),
+        ({"overfit_batches": 0.01}, 3),
+    ],
+    ids=str,
+)
+def test_batches_that_the_caller_knows_of(trainer: dict[str, Any], updates: int) -> None:
+    config = {"scheduler": OURS, "trainer": {"_target_": "pytorch_lightning.Trainer", "max_epochs": 10, **trainer}}
+    (found,) = find(OmegaConf.create(config), batches=391)
+    assert found.size.horizon == Horizon(epochs=10, steps_per_epoch=updates)
+    with pytest.raises(SchedulerConfigError, match="batches=0"):
+        find(config, batches=0)
+
+
+def test_a_hyper_parameter_and_its_own_value() -> None:
+    node = {**OURS, "name": "linear", "param": "weight_decay"}
+    written = only({"scheduler": node, "optimizer": {"_target_": "torch.optim.AdamW", "weight_decay": 0.3}})
+    assert (written.size.bases, written.size.sources) == ((0.3,), ("weight_decay 0.3 from optimizer.weight_decay",))
+    usual = only({"scheduler": {**node, "param": "betas.0"}, "optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.1}})
+    assert (usual.size.bases, usual.size.sources) == ((0.9,), ("betas.0 0.9 from torch.optim.AdamW's default",))
+
+
 def test_what_cannot_be_read() -> None:
     config = {"scheduler": {**OURS, "gamma": "${nowhere}"}, "other": "${oc.env:NO_SUCH_VARIABLE}"}
     found = only(config)

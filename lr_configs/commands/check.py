@@ -54,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
     """Check, and say what was found."""
     if options.group is not None and not options.all:
         raise CallError("--group is for --all")
+    compose.check_batches(options.batches)
     compose.bring(options.modules)
     outcomes = list(_outcomes(options))
     wrong = [one for one in outcomes if one.errors or (options.strict and one.warnings)]

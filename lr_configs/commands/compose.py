@@ -121,8 +121,15 @@ def _groups(text: str) -> dict[str, float] | list[float]:
 
 def composed(options: argparse.Namespace) -> list[Composed]:
     """The schedules that the options of :func:`add_arguments` speak of."""
+    check_batches(getattr(options, "batches", None))
     bring(options.modules)
     return compose(options.overrides, options.config_dir, options.config_name, getattr(options, "batches", None))
+
+
+def check_batches(batches: int | None) -> None:
+    """Refuse a number of batches that is none, before anything is composed."""
+    if batches is not None and batches < 1:
+        raise CallError(f"--batches: {batches}: an epoch has a positive whole number of them. Write 391")
 
 
 def size_of(found: Found, options: argparse.Namespace) -> RunSize:
