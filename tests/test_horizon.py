@@ -587,3 +587,14 @@ def test_a_remedy_is_in_the_unit_that_the_interval_counts() -> None:
         resolve({"name": "step", "step_size": "5%", "interval": "epoch"}, Horizon(steps=5))
     with pytest.raises(SchedulerConfigError, match="Give the horizon its steps_per_epoch"):
         resolve({"name": "step", "step_size": "5%", "interval": "step"}, Horizon(epochs=5))
+
+
+def test_whole_epochs_and_their_multiples() -> None:
+    node = {"name": "step", "step_size": "3ep", "interval": "epoch"}
+    with pytest.raises(
+        SchedulerConfigError, match=r"this is 3 epochs, no multiple of frequency=2, and the rate moves at"
+    ):
+        resolve({**node, "frequency": 2}, RUN)
+    with pytest.raises(SchedulerConfigError, match=r"this is 2\.5 epochs, and the rate moves at whole epochs only"):
+        resolve({**node, "step_size": "2.5ep"}, RUN)
+    assert resolve({**node, "step_size": "4ep", "frequency": 2}, RUN).params["step_size"] == 2

@@ -138,6 +138,17 @@ def test_another_schedule_or_damage(saved: Any, words: str) -> None:
         states.compare(cosine_state(), saved, "X")
 
 
+def test_a_truth_is_no_number() -> None:
+    schedule: Any = build({"name": "step", "step_size": 1}, optimizer())
+    mine = schedule.state_dict()
+    with pytest.raises(SchedulerConfigError, match=r"X\.step_size=True: .*beside it has 1 here"):
+        states.compare(mine, {**mine, "step_size": True}, "X")
+    cycle: Any = build({"name": "one_cycle", "total_steps": 5}, optimizer())
+    mine = cycle.state_dict()
+    with pytest.raises(SchedulerConfigError, match=r"X\.cycle_momentum=1: .*beside it has True here"):
+        states.compare(mine, {**mine, "cycle_momentum": 1}, "X")
+
+
 def test_stages_are_compared_in_their_places() -> None:
     mine = nested_state("constant", "linear")
     states.compare(mine, copy.deepcopy(mine), "X")
