@@ -7,7 +7,6 @@ reported.
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
 import time
 import tracemalloc
@@ -18,7 +17,7 @@ from typing import Any
 
 from benchmarks.cases import OTHERS, TORCH, Case, N, curves
 from benchmarks.commands import bench_commands
-from benchmarks.measure import best
+from benchmarks.measure import best, children
 from benchmarks.pictures import bench_pictures
 
 warnings.simplefilter("ignore")
@@ -233,11 +232,6 @@ def bench_hydra(quick: bool) -> list[str]:
     lines = [
         "", f"### Whole processes, with {len(available())} schedules", "", "| process | beside | x |", "|---|---|---|"
     ]  # fmt: skip
-
-    def children() -> float:
-        """Seconds of work of the processes that have ended."""
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return used.ru_utime + used.ru_stime
 
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)

@@ -8,16 +8,16 @@ from typing import Any
 
 from lr_configs.arguments import ON_EXISTING, check_choice, check_keys, check_one, check_total
 from lr_configs.builder import check_curve, check_monitor
-from lr_configs.composed import CALLBACKS, Finder, Found
+from lr_configs.composed import CALLBACKS, Finder, Found, is_schedule
 from lr_configs.config import SchedulerConfig
-from lr_configs.config_tree import dotted
+from lr_configs.config_tree import dotted, target_of
 from lr_configs.curve_tree import Curve, bind
 from lr_configs.errors import SchedulerConfigError, nearest
 from lr_configs.horizon import Horizon
 from lr_configs.optimizer_keys import check_momentum, check_number
 from lr_configs.own import SteppedConfig
 from lr_configs.plan import Plan, last_step, resolve
-from lr_configs.registry import HYDRA_KEYS, parse
+from lr_configs.registry import CLASS_MODULES, HYDRA_KEYS, parse
 from lr_configs.report import Facts, Report
 from lr_configs.resume import POLICIES, Timeline
 from lr_configs.run import Facts as RunFacts
@@ -120,6 +120,11 @@ def check(
 
 def check_schedule(found: Found, size: RunSize) -> Checked:
     """What training would say about a schedule in a run of this size."""
+    called = [
+        f"{key} is what {target} makes, which is not called here" for key, target in _called(found.data, found.key)
+    ]
+    if called:
+        return Checked(found, unknown=tuple(called))
     try:
         config = parse(found.node)
     except SchedulerConfigError as error:
@@ -130,6 +135,19 @@ def check_schedule(found: Found, size: RunSize) -> Checked:
         return _checked(found, config, size)
     except SchedulerConfigError as error:
         return Checked(found, config.name, error=error.at(found.key))
+
+
+def _called(data: Any, key: str) -> Iterator[tuple[str, str]]:
+    """Nodes of which Hydra makes something else than a schedule: functions, and schedulers of another library."""
+    if isinstance(data, dict):
+        if target_of(data) and not is_schedule(data) and target_of(data).rpartition(".")[0] not in CLASS_MODULES:
+            yield key, target_of(data)
+        else:
+            for name, value in data.items():
+                yield from _called(value, dotted(key, name))
+    elif isinstance(data, list):
+        for i, value in enumerate(data):
+            yield from _called(value, dotted(key, i))
 
 
 def _checked(found: Found, config: SchedulerConfig, size: RunSize) -> Checked:

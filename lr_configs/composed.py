@@ -98,6 +98,7 @@ class Finder:
     def __init__(self, config: Any, batches: int | None = None) -> None:
         self.tree = Tree(config)
         nodes = list(self.tree.nodes())
+        self._nodes = dict(nodes)
         self.callbacks = {key: node for key, node in nodes if target_of(node) in CALLBACKS}
         self._users = self._all_users()
         places = self._places(nodes)
@@ -140,7 +141,7 @@ class Finder:
         return found
 
     def _schedule(self, key: str, optimizer: str | None, callback: str | None) -> Found:
-        data = self.tree.at(key)
+        data = self._nodes.get(key) or self.tree.at(key)  # a key may have a dot in it
         param = str(data.get("param", "lr")) if isinstance(data, dict) else "lr"
         broken = next(
             (self._broken(key, at, why) for at, why in self.tree.unresolved.items() if inside(at, {key})), None

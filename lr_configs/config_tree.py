@@ -26,10 +26,11 @@ class Tree:
         if type(config).__module__.startswith("omegaconf"):
             from omegaconf import OmegaConf
 
-            self.raw = OmegaConf.to_container(config, resolve=False)
-            self.data = self._read(config, self.raw, "")
+            raw = OmegaConf.to_container(config, resolve=False)
+            self.data = self._read(config, raw, "")
+            self.raw = _text_keys(raw)
         else:
-            self.raw = self.data = plain(config)
+            self.raw = self.data = _text_keys(plain(config))
         if isinstance(self.data, dict):
             self.data.pop("hydra", None)
 
@@ -90,6 +91,13 @@ class Tree:
             else:
                 return None
         return value
+
+
+def _text_keys(raw: Any) -> Any:
+    """The same with text for keys, which may be numbers."""
+    if isinstance(raw, dict):
+        return {str(key): _text_keys(value) for key, value in raw.items()}
+    return [_text_keys(value) for value in raw] if isinstance(raw, list) else raw
 
 
 def dotted(key: str, part: Any) -> str:

@@ -251,6 +251,25 @@ def test_an_unknown_rate() -> None:
     assert check_schedule(found, found.size.given(epochs=3)).error is not None
 
 
+def test_what_hydra_calls_is_left_to_hydra() -> None:
+    formula = {"_target_": "my.module.decay", "_partial_": True}
+    foreign = {"_target_": "timm.scheduler.CosineLRScheduler", "_partial_": True, "t_initial": 9}
+    stages = {"a": {"name": "none", "length": "1ep"}, "b": {"name": "lambda", "lr_lambda": formula}}
+    config = {
+        "scheduler": {**OURS, "name": "sequential", "stages": stages},
+        "callbacks": {"lr": {**CALLBACK, "scheduler": foreign}},
+    }
+    first, second = find(config)
+    assert check_schedule(first, first.size).unknown == (
+        "scheduler.stages.b.lr_lambda is what my.module.decay makes, which is not called here",
+    )
+    assert check_schedule(second, second.size).unknown == (
+        "callbacks.lr.scheduler is what timm.scheduler.CosineLRScheduler makes, which is not called here",
+    )
+    with pytest.raises(SchedulerConfigError, match="nothing else is called"):
+        check({"callbacks": {"lr": {**CALLBACK, "scheduler": {"_target_": "torch.optim.lr_scheduler.NoSuchLR"}}}})
+
+
 def test_values_for_several_groups() -> None:
     assert checked({"name": "cosine", "eta_min": [0.01, 0.02]}, RUNS["a usual run"]).error is None
     assert checked({"name": "cosine", "eta_min": {"head": 0.01}}, RUNS["a usual run"]).error is None

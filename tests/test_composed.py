@@ -185,6 +185,22 @@ def test_schedules_of_a_callback() -> None:
     assert only({"c": {**CALLBACK, "scheduler": "cosine", "total_steps": 90}}).size.horizon == Horizon(steps=90)
 
 
+def test_unusual_keys() -> None:
+    numbers = {
+        "callbacks": {0: {**CALLBACK, "schedulers": {0: {"name": "step"}, 1: "${other}"}}},
+        "other": {"name": "rex"},
+    }
+    first, second = find(OmegaConf.create(numbers))
+    assert [(one.key, one.optimizer, one.node) for one in (first, second)] == [
+        ("callbacks.0.schedulers.0", "0", {"name": "step"}),
+        ("other", "1", {"name": "rex"}),
+    ]
+    assert only({"a.b": {"c": OURS}}).node == OURS
+    assert only({"many": [{"x": 1}, [OURS], None]}).key == "many.1.0"
+    circle = OmegaConf.create({"a": "${b}", "b": "${a}", "c": {"d": "${c}"}, "scheduler": OURS})
+    assert [one.key for one in find(circle)] == ["scheduler"]
+
+
 @pytest.mark.parametrize(
     ("config", "bases"),
     [
