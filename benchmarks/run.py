@@ -19,6 +19,7 @@ from benchmarks.cases import OTHERS, TORCH, Case, N, curves
 from benchmarks.commands import bench_commands
 from benchmarks.measure import best, children
 from benchmarks.pictures import bench_pictures
+from benchmarks.sweeps import bench_sweeps
 
 warnings.simplefilter("ignore")
 
@@ -408,6 +409,7 @@ SECTIONS = {
     "hydra": bench_hydra,
     "pictures": bench_pictures,
     "commands": bench_commands,
+    "sweeps": bench_sweeps,
     "fit": bench_fit,
 }
 

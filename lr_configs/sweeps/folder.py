@@ -109,11 +109,11 @@ class SweepFolder:
                     "Wait for it, or give this one a folder of its own: hydra.sweep.dir",
                 )
             lock.unlink(missing_ok=True)
-        over = process.keep_alive(lock)
+        process.pulse.add(lock)
         try:
             yield
         finally:
-            over.set()
+            process.pulse.drop(lock)
             try_quietly(lambda: lock.unlink(missing_ok=True))
 
     # ------------------------------------------------------------------------------------ its jobs

@@ -93,7 +93,7 @@ class Job:
         within = self.earlier.get("status") == "running" and self.earlier.get("process") == task.starter
         self.data = _begun(task, (self.earlier.get("attempt") or 0) + (not within))
         try_quietly(lambda: task.folder.mkdir(parents=True, exist_ok=True))
-        self._over = process.keep_alive(task.path)
+        process.pulse.add(task.path)
         self.write()
 
     def __reduce__(self) -> Any:
@@ -135,7 +135,7 @@ class Job:
             reason: in words.
             value: what the job returned: a number or a few of them; anything else is left out.
         """
-        self._over.set()
+        process.pulse.drop(self.task.path)
         if not self.data["schedules"] and not self.data["rates"]:
             self._take_over()
         if self._pruned is not None and status != "killed":
@@ -148,7 +148,7 @@ class Job:
         """Say that the job runs after all."""
         if self.ended:
             self.data.update(status="running", reason=None, value=None, ended=None)
-            self._over = process.keep_alive(self.task.path)
+            process.pulse.add(self.task.path)
 
     def _take_over(self) -> None:
         """Keep what a process that this one spawned, as some trainers do, has written."""

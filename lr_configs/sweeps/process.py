@@ -67,17 +67,40 @@ def requeued(process: Any) -> bool:
     return job is not None and isinstance(process, dict) and process.get("slurm_job") == job
 
 
-def keep_alive(path: Path) -> threading.Event:
-    """Move a file's time stamp while this process lives, or until the event is set."""
-    over = threading.Event()
-    threading.Thread(target=_beats, args=(path, over), name="lr_configs heartbeat", daemon=True).start()
-    return over
+class Pulse:
+    """Moves the time stamps of files, so that readers on other machines see that this process lives.
+
+    One thread does it for all of them, as long as there is one.
+    """
+
+    def __init__(self) -> None:
+        self._files: set[Path] = set()
+        self._changed = threading.Event()
+        self._pid: int | None = None  # of the process whose thread it is: a forked one has none
+
+    def add(self, file: Path) -> None:
+        """Begin with a file."""
+        if self._pid != os.getpid():
+            self._pid, self._files, self._changed = os.getpid(), set(), threading.Event()
+            threading.Thread(target=self._beat, name="lr_configs pulse", daemon=True).start()
+        self._files.add(file)
+        self._changed.set()
+
+    def drop(self, file: Path) -> None:
+        """Leave a file alone."""
+        self._files.discard(file)
+
+    def _beat(self) -> None:
+        while True:
+            self._changed.wait(BEAT if self._files else None)
+            self._changed.clear()
+            for file in list(self._files):
+                with contextlib.suppress(OSError):
+                    os.utime(file)
 
 
-def _beats(path: Path, over: threading.Event) -> None:
-    while not over.wait(BEAT):
-        with contextlib.suppress(OSError):
-            os.utime(path)
+#: of this process
+pulse = Pulse()
 
 
 @lru_cache(maxsize=1)
