@@ -32,7 +32,7 @@ test: $(VENV)/.dev $(VENV)/.$(YAML_SERVER)
 test-hydra14: $(HYDRA14)/.dev
 	$(HYDRA14)/bin/python -m pytest -p no:cacheprovider tests/test_hydra.py tests/test_hydra_untouched.py \
 		tests/test_examples.py tests/test_configs.py tests/test_readme.py tests/test_composed.py tests/test_checking.py \
-		tests/test_list_show.py lr_configs/hydra_store.py
+		tests/test_list_show.py tests/test_lr_grid.py lr_configs/hydra_store.py
 
 # Whole runs beside transformers' and timm's schedulers. They lie in an environment behind the first one, as Hydra's.
 test-parity: $(PARITY)/.dev

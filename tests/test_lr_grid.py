@@ -30,12 +30,14 @@ x: 0
 y: 0
 fail: none
 """
+#: Hydra 1.4 makes no callback that it was not told of
+OPTIONS = VERSION_BASE or {"execution_whitelist": ["lr_configs.sweeps.JobManifest"]}
 CODE = f"""
 import os, sys, time
 import hydra
 from hydra.core.hydra_config import HydraConfig
 
-@hydra.main(config_path="conf", config_name="config", **{VERSION_BASE})
+@hydra.main(config_path="conf", config_name="config", **{OPTIONS})
 def main(cfg):
     job = HydraConfig.get().job
     with open("ran.txt", "a") as file:  # an append of a few bytes is one write
@@ -331,6 +333,38 @@ def test_a_killed_worker_and_jobs_that_outlive_their_sweeper(folder: Path) -> No
         k for k, v in before.items() if v == "finished"
     }
     assert statuses(folder) == dict.fromkeys("012", "finished")
+
+
+def test_a_killed_sweeper_of_parallel_jobs(folder: Path) -> None:
+    """Whether its workers die with it or live on: what is finished stays, and each job ends once."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    (folder / "wait-2").touch()
+    first = start(folder, "app.py", "-m", "x=1,2,3,4", *JOBLIB)
+    wait_for(lambda: statuses(folder).get("0") == "finished" and "1" in statuses(folder))
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    (folder / "wait-2").unlink()
+    for pipe in (first.stdout, first.stderr):
+        assert pipe is not None
+        pipe.close()
+    wait_for(lambda: "running" not in statuses(folder).values())
+    before = statuses(folder)
+    ran(folder)
+    sweep(folder, "x=1,2,3,4", *JOBLIB)
+    assert statuses(folder) == dict.fromkeys("0123", "finished")
+    left = {number for number in "0123" if before.get(number) != "finished"}
+    assert sorted(line.split()[0] for line in ran(folder)) == sorted(left)
+
+
+def test_a_comparison_while_the_sweep_runs(folder: Path) -> None:
+    (folder / "wait-2").touch()
+    first = start(folder, "app.py", "-m", "x=1,2,3")
+    wait_for(lambda: (folder / "sweep/1/manifest.json").exists())
+    code, out, error = outcome(start(folder, "-m", "lr_configs", "compare", "sweep"))
+    assert code == 0, error
+    assert out.startswith("3 jobs: 1 finished, 1 running, 1 waiting\n")
+    (folder / "wait-2").unlink()
+    assert outcome(first)[0] == 0
 
 
 def test_jobs_that_still_run_are_left_alone(folder: Path) -> None:
