@@ -151,6 +151,7 @@ def test_a_process_of_another_machine_lives_as_long_as_its_file_changes(tmp_path
 
 def test_the_time_stamp_moves_while_a_job_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "BEAT", 0.01)
+    monkeypatch.setattr(process, "pulse", process.Pulse())
     job = Job(Task(tmp_path))
     os.utime(tmp_path / "manifest.json", (0, 0))
     deadline = time.monotonic() + 30

@@ -75,16 +75,14 @@ class Pulse:
 
     def __init__(self) -> None:
         self._files: set[Path] = set()
-        self._changed = threading.Event()
         self._pid: int | None = None  # of the process whose thread it is: a forked one has none
 
     def add(self, file: Path) -> None:
         """Begin with a file."""
         if self._pid != os.getpid():
-            self._pid, self._files, self._changed = os.getpid(), set(), threading.Event()
+            self._pid, self._files = os.getpid(), set()
             threading.Thread(target=self._beat, name="lr_configs pulse", daemon=True).start()
         self._files.add(file)
-        self._changed.set()
 
     def drop(self, file: Path) -> None:
         """Leave a file alone."""
@@ -92,8 +90,7 @@ class Pulse:
 
     def _beat(self) -> None:
         while True:
-            self._changed.wait(BEAT if self._files else None)
-            self._changed.clear()
+            time.sleep(BEAT)
             for file in list(self._files):
                 with contextlib.suppress(OSError):
                     os.utime(file)
