@@ -134,6 +134,16 @@ def test_the_apps_own_files_win(tmp_path: Path) -> None:
         compose([], folder, "broken")
 
 
+def test_the_jobs_of_a_sweep() -> None:
+    jobs = compose(["sweep=parameters", "seed=0", "scheduler.warmup=0"], CONF, multirun=True)
+    assert labels(jobs) == [f"T_0={t} T_mult={m}" for t in ("20%", "50%", "100%") for m in (1, 2)]
+    assert [(one.node["T_0"], one.node["T_mult"]) for one in jobs[:2]] == [("20%", 1), ("20%", 2)]
+    assert labels(compose(["sweep=parameters"], CONF)) == ["cosine_warm_restarts"]
+    assert labels(compose(["cosine,step"], multirun=True)) == ["cosine", "step"]
+    with pytest.raises(CallError, match="an interval has no end of values"):
+        compose(["sweep=optuna"], CONF, multirun=True)
+
+
 # --- what a config says -----------------------------------------------------------------------------------------------
 
 OURS = {"_target_": "lr_configs.scheduler", "name": "step", "step_size": 3}

@@ -17,7 +17,8 @@ EXAMPLES = """\
   lr-configs check scheduler=cosine scheduler.warmup=5% --epochs 90 --steps-per-epoch 391 --lr 0.1
   lr-configs check --config-dir conf --config-name train optimizer.lr=0.3
   lr-configs check --config-dir conf --config-name train --all        # every option of the group `experiment`
-  lr-configs check --config-dir conf --all --group sweep --strict     # warnings fail, too
+  lr-configs check --config-dir conf -m sweep=rates                   # every job of a sweep, before it is launched
+  lr-configs check --config-dir conf --all --strict                   # warnings fail, too
 """
 
 
@@ -68,11 +69,11 @@ def run(options: argparse.Namespace) -> int:
 def _outcomes(options: argparse.Namespace) -> Iterator[Outcome]:
     with compose.Composer(options.config_dir, options.config_name) as composer:
         if not options.all:
-            for changed, words in composer.sweep(options.overrides):
+            for changed, words in composer.sweep(options.overrides, options.multirun):
                 yield _checked(composer, [f"{key}={value}" for key, value in changed.items()], words, options)
             return
         for label, choice in _choices(composer, options):
-            for changed, words in composer.sweep([*choice, *options.overrides]):
+            for changed, words in composer.sweep([*choice, *options.overrides], options.multirun):
                 more = [f"{key}={value}" for key, value in changed.items()]
                 yield _checked(composer, [*label, *more], words, options)
 

@@ -68,6 +68,9 @@ def add_arguments(parser: Parser) -> None:
         "--config-dir", metavar="FOLDER", help="compose this app instead of the group `scheduler` alone"
     )
     parser.add_argument("--config-name", metavar="NAME", help="its primary config (default: config)")
+    parser.add_argument(
+        "-m", "--multirun", action="store_true", help="every job of the app's own sweep, too (hydra.sweeper.params)"
+    )
     add_import_argument(parser)
 
 
@@ -123,7 +126,8 @@ def composed(options: argparse.Namespace) -> list[Composed]:
     """The schedules that the options of :func:`add_arguments` speak of."""
     check_batches(getattr(options, "batches", None))
     bring(options.modules)
-    return compose(options.overrides, options.config_dir, options.config_name, getattr(options, "batches", None))
+    batches = getattr(options, "batches", None)
+    return compose(options.overrides, options.config_dir, options.config_name, batches, options.multirun)
 
 
 def check_batches(batches: int | None) -> None:
@@ -174,6 +178,7 @@ def compose(
     config_dir: str | Path | None = None,
     config_name: str | None = None,
     batches: int | None = None,
+    multirun: bool = False,
 ) -> list[Composed]:
     """The schedules that overrides stand for.
 
@@ -182,6 +187,7 @@ def compose(
         config_dir: the folder of an app's configs; without it there is our group `scheduler` and nothing else.
         config_name: the app's primary config, ``config`` by default.
         batches: in an epoch of the training data, where the caller knows it.
+        multirun: sweep over the parameters of the app's own sweeper as well.
 
     Raises:
         CallError: for overrides that Hydra cannot read, and for an app that is not there.
@@ -192,7 +198,7 @@ def compose(
     """
     found: list[tuple[dict[str, str], tuple[str, ...], Found]] = []
     with Composer(config_dir, config_name) as composer:
-        for changed, words in composer.sweep(overrides):
+        for changed, words in composer.sweep(overrides, multirun):
             schedules = find(composer.config(words), batches)
             if not schedules:
                 raise ConfigError(composer.nothing_found(words))
@@ -327,12 +333,30 @@ class Composer:
 
     # -------------------------------------------------------------------------------- overrides
 
-    def sweep(self, overrides: Sequence[str]) -> Iterator[tuple[dict[str, str], list[str]]]:
-        """Each composition that the overrides stand for: what tells it from the others, and its own overrides."""
+    def sweep(self, overrides: Sequence[str], multirun: bool = False) -> Iterator[tuple[dict[str, str], list[str]]]:
+        """Each composition that the overrides stand for: what tells it from the others, and its own overrides.
+
+        With `multirun`, those of the app's sweeper (``hydra.sweeper.params``) stand in front of them.
+        """
+        if multirun:
+            overrides = [*self._swept(overrides), *overrides]
+        for chosen in itertools.product(*self._choices(spelled_out(overrides))):
+            yield dict(pair for _, pair in chosen if pair is not None), [word for word, _ in chosen]
+
+    def _swept(self, overrides: Sequence[str]) -> list[str]:
+        """The parameters of the app's sweeper, but for those that the overrides have."""
+        from omegaconf import OmegaConf
+
+        words = [values[0][0] for values in self._choices(spelled_out(overrides))]
+        given = {word.partition("=")[0].lstrip("+") for word in words}
+        params = OmegaConf.select(self.config(words), "hydra.sweeper.params") or {}
+        return [f"{key}={value}" for key, value in params.items() if key not in given]
+
+    def _choices(self, words: list[str]) -> list[list[tuple[str, tuple[str, str] | None]]]:
+        """What each override stands for."""
         from hydra.core.override_parser.overrides_parser import OverridesParser
         from hydra.errors import HydraException
 
-        words = spelled_out(overrides)
         try:
             loader: Any = self  # as far as it is asked
             parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
@@ -342,8 +366,7 @@ class Composer:
         empty = next((word for word, values in zip(words, choices, strict=True) if not values), None)
         if empty is not None:
             raise CallError(f"{empty} stands for nothing: there is no such option")
-        for chosen in itertools.product(*choices):
-            yield dict(pair for _, pair in chosen if pair is not None), [word for word, _ in chosen]
+        return choices
 
     def config(self, overrides: Sequence[str]) -> Any:
         """The composed config, with Hydra's own node in it, which ``${hydra:...}`` reads."""
