@@ -46,6 +46,8 @@ def train(cfg: DictConfig, folder: Path) -> float:
     model, data = Classifier(hydra.utils.instantiate(cfg.model), optimizer), hydra.utils.instantiate(cfg.data)
     last = folder / "checkpoints" / "last.ckpt"  # of a job that was killed in this folder, and started again
     trainer.fit(model, data, ckpt_path=last if last.exists() else None)
+    if cfg.metric not in trainer.callback_metrics:  # it was killed when all was trained
+        trainer.validate(model, data, verbose=False)
 
     score = float(trainer.callback_metrics[cfg.metric])
     name = cfg.scheduler.name

@@ -170,6 +170,8 @@ def test_show_has_all_of_it(name: str, capsys: Any) -> None:
         assert key["words"], key
         assert key["meaning"], key
         assert f"\n  {key['name']}: " in out
+        assert key["search"] == config.search.get(key["name"], "")
+    assert out.count("\n      a study tries ") == len(config.search)
     assert {key for key, one in keys.items() if one["common"]} == set(COMMON[2:]) - {
         k for k, one in keys.items() if not one["common"]
     }

@@ -60,6 +60,7 @@ class Key:
         words: what it may hold.
         meaning: what it means, as its docstring says.
         common: whether every schedule has it.
+        search: what a study of the schedule tries, in Hydra's sweep syntax; empty where it does not.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Key:
     words: str
     meaning: str
     common: bool
+    search: str = ""
 
 
 def keys_of(config: type[SchedulerConfig]) -> list[Key]:
@@ -74,7 +76,14 @@ def keys_of(config: type[SchedulerConfig]) -> list[Key]:
     own, meanings = own_keys(config), described.meanings(config)
     common = [key for key in COMMON[2:] if key not in own]
     return [
-        Key(key, default_of(config, key), _words(config, key), meanings.get(key, ""), key not in own)
+        Key(
+            key,
+            default_of(config, key),
+            _words(config, key),
+            meanings.get(key, ""),
+            key not in own,
+            config.search.get(key, ""),
+        )
         for key in [*own, *common]
     ]
 
@@ -146,6 +155,8 @@ def _listed(keys: list[Key], width: int) -> Iterator[str]:
             f"  {key.name}: {_flow(key.default)}  # {key.words}", width, subsequent_indent="      # "
         )
         yield from textwrap.wrap(key.meaning, width, initial_indent="      ", subsequent_indent="      ")
+        if key.search:
+            yield from textwrap.wrap(f"      a study tries {key.search}", width, subsequent_indent="      ")
 
 
 def _flow(value: Any) -> str:

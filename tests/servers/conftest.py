@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from lr_configs.sweeps.folder import manifests
+from lr_configs.sweeps.manifest import read
+
 ROOT = Path(__file__).parents[2]
 TRAIN = ROOT / "examples" / "train.py"
 SLURM = Path(__file__).with_name("slurm.sh")
@@ -77,6 +80,14 @@ class App:
             assert result["schedule"] not in found
             found[result["schedule"]] = result
         return found
+
+    def log(self) -> str:
+        return (self.folder / "log.txt").read_text()
+
+    def attempts(self, status: str) -> dict[str, int]:
+        """How often each job with this status was begun."""
+        found = [read(path) for path in manifests(self.folder / "sweep")]
+        return {one.path.parent.name: one.data["attempt"] for one in found if one.status == status}
 
     def checkpoint(self, job: int) -> Path:
         return self.folder / "sweep" / str(job) / "checkpoints" / "last.ckpt"

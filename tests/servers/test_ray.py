@@ -61,3 +61,19 @@ def test_a_job_whose_worker_is_killed_goes_on_exactly(app: App, tmp_path: Path) 
     app.finish(sweep)
     assert "Restored all states from the checkpoint" in (tmp_path / "log.txt").read_text()
     assert {name: result["rates"] for name, result in app.results().items()} == planned("cosine", "one_cycle")
+
+
+def test_the_same_command_completes_a_sweep_whose_sweeper_was_killed(app: App) -> None:
+    sweep = app.start("scheduler=cosine,one_cycle,rex")
+    until(lambda: app.results(), "a first result")
+    until(lambda: app.checkpoint(2).exists(), "a checkpoint of the last job")
+    os.killpg(sweep.pid, signal.SIGKILL)
+    sweep.wait()
+    before = app.attempts("finished")
+    app.run("scheduler=cosine,one_cycle,rex")
+    assert {name: result["rates"] for name, result in app.results().items()} == planned("cosine", "one_cycle", "rex")
+    # what had finished did not run again
+    after = app.attempts("finished")
+    assert len(after) == 3
+    assert before
+    assert {job: after[job] for job in before} == dict.fromkeys(before, 1)

@@ -62,3 +62,17 @@ def test_a_node_whose_daemon_is_killed_loses_nothing(app: App, slurm: Path) -> N
     assert {name: result["rates"] for name, result in found.items()} == {
         name: pytest.approx(planned(name), rel=1e-12) for name in ("cosine", "one_cycle", "rex")
     }
+
+
+def test_the_jobs_of_a_sweeper_that_is_killed_finish_by_themselves_and_are_not_run_again(app: App) -> None:
+    sweep = app.start("scheduler=cosine,rex")
+    until(lambda: app.checkpoint(0).exists(), "a checkpoint of the first job")
+    os.killpg(sweep.pid, signal.SIGKILL)
+    sweep.wait()
+    until(lambda: not [*running(), *running("PENDING")], "the end of all jobs")
+    app.run("scheduler=cosine,rex,one_cycle")
+    assert "3 jobs: 2 finished before, 1 to run" in app.log()
+    assert {name: result["rates"] for name, result in app.results().items()} == {
+        name: pytest.approx(planned(name), rel=1e-12) for name in ("cosine", "one_cycle", "rex")
+    }
+    assert app.attempts("finished") == {"0": 1, "1": 1, "2": 1}
