@@ -258,6 +258,34 @@ def test_the_schedule_is_a_factor_where_no_override_tells_it(tmp_path: Path) -> 
     assert compare([tmp_path]).factors == ["schedule", "experiment"]
 
 
+def test_a_value_that_is_another_one_in_every_run_is_no_factor(tmp_path: Path) -> None:
+    for number in range(30):
+        job(
+            tmp_path / str(number),
+            f"lr={0.1 + number / 1000}",
+            f"scheduler={'ab'[number % 2]}",
+            score=0.5 + number / 100,
+        )
+    found = compare([tmp_path])
+    assert found.factors == ["lr", "scheduler"]
+    assert [one.factor for one in effects(found)] == ["scheduler"]
+    assert [(level.name, level.estimate.n) for level in effects(found)[0].levels] == [("b", 15), ("a", 15)]
+
+
+def test_several_values_of_a_job(tmp_path: Path) -> None:
+    Job(Task(tmp_path / "0", ["x=1"], 0, multirun=True)).end("finished", value=(0.5, 2))
+    assert compare([tmp_path], metric="value.1").runs[0].scores == {"value.0": (0.5,) * 3, "value.1": (2.0,) * 3}
+
+
+def test_a_manifest_of_a_later_version_is_named_and_the_rest_is_shown(tmp_path: Path) -> None:
+    job(tmp_path / "0", "x=1", score=0.5)
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1/manifest.json").write_text('{"format": 2, "versions": {"lr_configs": "9.1"}}')
+    out = called(tmp_path)
+    assert "1 finished, 1 unreadable" in out
+    assert "has format 2, of lr_configs 9.1: this version reads 1. Update it" in out
+
+
 def test_what_the_jobs_returned_counts_where_they_have_nothing_else(tmp_path: Path) -> None:
     for number in range(3):
         made = Job(Task(tmp_path / str(number), [f"x={number}"], number, multirun=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -120,8 +121,10 @@ def test_jobs_of_one_process_do_not_influence_each_other(tmp_path: Path) -> None
     small = [*SMALL[:-2], "callbacks=quiet", "scheduler.monitor=val_loss", "model.width=4"]
     train(tmp_path, "-m", f"scheduler={','.join(names)}", "hydra.sweep.dir=together", *small)
     for number, name in enumerate(names):
-        train(tmp_path, f"scheduler={name}", f"hydra.run.dir=alone/{name}", *small)
         together, alone = tmp_path / "together" / str(number), tmp_path / "alone" / name
+        python, script, *words = shlex.split(json.loads((together / "manifest.json").read_text())["command"])
+        assert (python, Path(script).name) == ("python", "train.py")
+        train(tmp_path, *words, f"hydra.run.dir=alone/{name}")
         assert (together / "csv/metrics.csv").read_text() == (alone / "csv/metrics.csv").read_text()
         first, second = (json.loads((folder / "manifest.json").read_text()) for folder in (together, alone))
         for key in ("schedules", "rates", "metrics", "updates"):

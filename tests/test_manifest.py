@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from hydra.errors import CompactHydraException
 from lightning_helpers import Tiny, fit, loader, trainer
 
 from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, curve
 from lr_configs.sweeps import Manifest, current, files, process
+from lr_configs.sweeps.ending import ending
 from lr_configs.sweeps.files import LaterVersion, Unreadable, read_json, write_json
 from lr_configs.sweeps.manifest import LONGEST, Job, Task, read, settle
 
@@ -237,6 +239,43 @@ def test_a_manifest_that_cannot_be_written_never_ends_a_job(tmp_path: Path, monk
     assert (manifest(tmp_path)["status"], manifest(tmp_path)["value"]) == ("finished", 2.0)
     assert settle(Task(tmp_path, ["a=1"]), "failed", "too late", None) is None
     assert manifest(tmp_path)["status"] == "finished"
+
+
+class TrialPruned(Exception):
+    """As Optuna calls it."""
+
+
+class SIGTERMException(SystemExit):
+    """As Lightning calls it."""
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ValueError("no"), ("failed", "ValueError: no")),
+        (ValueError(), ("failed", "ValueError")),
+        (TrialPruned("hopeless"), ("pruned", "hopeless")),
+        (KeyboardInterrupt(), ("killed", "KeyboardInterrupt")),
+        (SIGTERMException(), ("killed", "SIGTERMException")),
+        (CompactHydraException("scheduler: gama=1: no such key"), ("failed", "scheduler: gama=1: no such key")),
+    ],
+)
+def test_what_ends_a_job(error: BaseException, expected: tuple[str, str]) -> None:
+    assert ending(error) == expected
+
+
+def test_what_ends_a_job_by_way_of_another_error() -> None:
+    try:
+        try:
+            raise KeyError("width")
+        except KeyError as error:
+            raise RuntimeError("the model could not be made") from error
+    except RuntimeError as error:
+        status, reason = ending(error)
+    assert status == "failed"
+    assert reason.startswith(
+        "RuntimeError: the model could not be made (because of KeyError: 'width') [test_manifest.py:"
+    )
 
 
 # --- Lightning -------------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from lr_configs.sweeps.student import quantile
 
 #: of intervals, and of differences between all levels of a factor together
 CONFIDENCE = 0.95
+#: values of a factor that are compared however few runs have each
+FEW = 12
 #: the values of all factors but one and the repetitions
 Setting = tuple[str, ...]
 #: the scores in one setting by what they repeat it with, such as the seed
@@ -185,7 +187,13 @@ def effects(comparison: Comparison, most: int = 8) -> list[Effect]:
     """
     if comparison.judge is None:
         return []
-    factors = [one for one in comparison.factors if one not in comparison.repeats]
+    # What has another value in nearly every run, as in a random search, has no means.
+    top = max(FEW, len(comparison.runs) // 2)
+    factors = [
+        one
+        for one in comparison.factors
+        if one not in comparison.repeats and len({comparison.value(run, one) for run in comparison.runs}) <= top
+    ]
     return [_Table(comparison, factor, factors).effect(comparison.judge) for factor in factors[:most]]
 
 

@@ -33,7 +33,7 @@ class Run:
         reason: why there is no result; empty where there is nothing to say.
         settings: override -> what it was set to.
         schedule: the name of its first schedule, or an empty text.
-        scores: metric -> last, least and greatest value; what the job returned is the metric ``value``.
+        scores: metric -> last, least and greatest value; what the job returned is the metric ``value``, or ``value.0`` and so on.
         objective: metric and mode that the job itself is judged by.
         seconds: that it ran.
         updates: that it made.
@@ -95,9 +95,11 @@ def _of_manifest(folder: Path, manifest: Manifest) -> Run:
     for name, series in (data.get("metrics") or {}).items():
         if isinstance(series, dict) and (last := _value(series.get("last"))) is not None:
             scores[str(name)] = (last, _value(series.get("least")), _value(series.get("greatest")))
-    value = number(data.get("value"))
-    if value is not None:
-        scores[VALUE] = (value, value, value)
+    returned = data.get("value")
+    values = (
+        {f"{VALUE}.{i}": one for i, one in enumerate(returned)} if isinstance(returned, list) else {VALUE: returned}
+    )
+    scores.update({name: (one, one, one) for name, each in values.items() if (one := number(each)) is not None})
     objective = data.get("objective") or {}
     schedules = data.get("schedules") or []
     first = schedules[0] if schedules and isinstance(schedules[0], dict) else {}
