@@ -16,6 +16,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from hydra.errors import CompactHydraException
+from hydra_apps import VERSION_BASE
 from lightning_helpers import Tiny, fit, loader, trainer
 
 from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, curve
@@ -443,3 +444,36 @@ def test_one_of_several_processes_writes(strategy: str, tmp_path: Path) -> None:
     found = manifest(tmp_path / "job")
     assert (found["status"], found["attempt"], found["updates"]) == ("finished", 1, 12)
     assert [path.name for path in (tmp_path / "job").iterdir()] == ["manifest.json"]
+
+
+SPAWNING = """
+import sys
+sys.path.insert(0, {tests!r})
+import hydra
+
+@hydra.main(config_path=None, **{base})
+def main(cfg):
+    from lightning_helpers import Tiny, loader, trainer
+    from lr_configs import LRSchedulerCallback
+    from lr_configs.sweeps import Manifest
+    run = trainer(LRSchedulerCallback({node}), Manifest(), strategy="ddp_spawn", devices=2)
+    run.fit(Tiny(), loader(8), loader(4))
+    return 0.5
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_a_hydra_job_whose_trainer_spawns_its_processes(tmp_path: Path) -> None:
+    """The job's own process ends it, and what the spawned one wrote of the training stays."""
+    (tmp_path / "job.py").write_text(SPAWNING.format(tests=str(Path(__file__).parent), node=NODE, base=VERSION_BASE))
+    words = ["-m", "hydra.searchpath=[lr-configs://]", "hydra/sweeper=lr_grid", "hydra.sweep.dir=sweep", "+x=1"]
+    done = subprocess.run(
+        [sys.executable, "job.py", *words], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = manifest(tmp_path / "sweep/0")
+    assert (found["status"], found["attempt"], found["value"], found["updates"]) == ("finished", 1, 0.5, 12)
+    assert found["schedules"][0]["name"] == "cosine"
+    assert found["rates"]["lr/SGD/0"]["points"]
