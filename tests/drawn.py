@@ -28,6 +28,8 @@ class Halving(torch.optim.lr_scheduler.LRScheduler):
     """A class of torch's kind."""
 
     def __init__(self, optimizer: Any, every: int = 3, last_epoch: int = -1) -> None:
+        if every <= 0:
+            raise ValueError("every is positive")
         self.every = every
         super().__init__(optimizer, last_epoch)
 
