@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import os
 import shlex
@@ -278,6 +279,8 @@ def test_every_file_of_conf_composes() -> None:
         yaml.safe_load(path.read_text())
         if str(group) == ".":
             continue
+        if name == "ray" and importlib.util.find_spec("hydra_plugins.hydra_ray_launcher") is None:
+            continue  # Hydra's launcher for Ray lies in another environment, where the tests on a cluster compose this
         top, *rest = group.parts
         override = f"{top}={'/'.join([*rest, name])}"
         with hydra.initialize_config_dir(str(ROOT / "conf"), **VERSION_BASE):
