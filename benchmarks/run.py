@@ -392,6 +392,7 @@ at most 3 times numpy; a jump below 50 us; `--cfg job` at most 1.15 and `--help`
 at most 1.03 times the schedule by hand; logging at most 1.3 times the fit without it. Rows move by about 20% between runs of a
 shared machine.
 
+- The sweeper and its manifests, at most 5 ms a job: the end of a job waits until the disk has its manifest, which is most of it.
 - `MultiplicativeLR`: its product is carried in twice the precision (about 0.5 us a step, and an extended-precision cumulative
   product over the array), because a plain one has drifted by 1e-13 after a million steps. The floor does neither.
 - `CyclicLR` and `OneCycleLR` with momentum at 1 and 10 groups: two hyper-parameters are computed from the same weights and written,

@@ -32,6 +32,8 @@ OPTIMIZERS, METRICS = 8, 64
 #: updates between two looks at a rate for which a device would have to be waited for
 FAR = 50
 MODES = ("min", "max")
+#: seconds between two versions of the file while a job trains; where a validation has something new
+EVERY, SOON = 10.0, 1.0
 
 
 class Manifest(Callback):
@@ -147,14 +149,15 @@ class Manifest(Callback):
             if series is None:
                 series = self._rates[name] = Series()
             series.add(updates, float(rate))
-        if self._job.due:
+        if self._job.older(EVERY):
             self._write(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the metrics."""
         if not trainer.sanity_checking and trainer.state.fn == "fit":
             self._take(trainer, unchanged=True)
-            self._write(trainer)
+            if self._job is not None and self._job.older(SOON):
+                self._write(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the metrics of the epoch."""

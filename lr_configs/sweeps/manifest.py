@@ -21,8 +21,6 @@ NAME = "manifest.json"
 #: of a job that will not run again
 DONE = ("finished", "pruned")
 STATUSES = ("running", *DONE, "failed", "killed")
-#: seconds between two versions of the file while a job trains
-EVERY = 10.0
 #: characters of a reason
 LONGEST = 4000
 _IMPORTED = ("hydra", "lightning", "lr_configs", "numpy", "omegaconf", "optuna", "pytorch_lightning", "torch")
@@ -109,10 +107,9 @@ class Job:
         """Whether its end has been written."""
         return bool(self.data["status"] != "running")
 
-    @property
-    def due(self) -> bool:
-        """Whether the file is old enough to be written again."""
-        return time.monotonic() - self._written > EVERY
+    def older(self, seconds: float) -> bool:
+        """Whether the file was written so long ago."""
+        return time.monotonic() - self._written > seconds
 
     def write(self) -> None:
         """Write the file; where the disk refuses, warn once and go on."""
