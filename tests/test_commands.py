@@ -188,6 +188,30 @@ def test_a_pipe_that_nobody_reads(much: bool) -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.parametrize(
+    "command", ["list", "plot cosine --steps 10", "schema", "list --json", "convert torch StepLR step_size=3"]
+)
+def test_an_output_that_cannot_be_written(command: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "lr_configs", *command.split(" ")], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    name = command.split()[0]
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"lr-configs {name}: the output cannot be written: No space left on device\n",
+    )
+
+
+def test_an_output_that_is_closed(tmp_path: Path) -> None:
+    command = f"'{sys.executable}' -m lr_configs plot cosine --steps 10 -o '{tmp_path / 'a.csv'}'"
+    done = subprocess.run(["bash", "-c", f"{command} >&-; echo $? >&2"], capture_output=True, text=True)
+    assert done.stderr == "0\n"
+    assert (tmp_path / "a.csv").stat().st_size > 0
+    done = subprocess.run(["bash", "-c", f"{command} 2>&-; echo $?"], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("2\n", "")
+
+
 # --- where results go -------------------------------------------------------------------------------------------------
 
 

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from lr_configs import __version__
-from lr_configs.commands.errors import INTERRUPTED, NO_READER, CallError, told
+from lr_configs.commands.errors import CALL, INTERRUPTED, NO_READER, CallError, told
 from lr_configs.commands.parser import Parser
 from lr_configs.errors import nearest
 
@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 1 where the config is wrong, 2 where the call is wrong. A message is on stderr then.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # Closed by the shell's `>&-`: there is nobody to tell, but a file that is asked for is written.
+    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
     try:
         code = _run(words)
         sys.stdout.flush()  # while a closed pipe can still be caught
@@ -59,16 +61,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Python flushes stdout once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()
         return NO_READER
     except Exception as error:
         known = told(error)
+        if isinstance(error, OSError) and error.filename is None:  # stdout's: what concerns a file names it
+            _leave_stdout()
+            known = CALL, f"the output cannot be written: {error.strerror or error}"
         if known is None:
             raise
         code, message = known
         sys.stderr.write(f"{_name(words)}: {message}\n")
         return code
+
+
+def _nowhere() -> TextIO:
+    return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+
+
+def _leave_stdout() -> None:
+    """Python flushes stdout once more when it ends, and would say again that nothing can be written there."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _name(words: Sequence[str]) -> str:
