@@ -340,7 +340,7 @@ def test_a_metric_without_its_name_and_for_nobody(told: Any, tmp_path: Path) -> 
         (["cosine", *RUN, "-o", "there.svg"], 2, "there already, and is kept. Add --force"),
         (["cosine", *RUN, "-o", "lr.json", "--json"], 2, "--json prints to stdout"),
         (["cosine", *RUN, "--width", 0], 2, "--width 0: this is a number from 1"),
-        (["cosin", *RUN], 1, "Could not find 'scheduler/cosin'"),
+        (["cosin", *RUN], 1, "scheduler=cosin: there is no such schedule. did you mean 'cosine'?"),
         (["step", "scheduler.step_size=-1", *RUN], 1, "scheduler.step_size=-1: a length is positive"),
         (["step,cosine", "scheduler.eta_min=5", *RUN, "--lr", 1], 1, "step: scheduler.eta_min=5.0: the lowest rate is above"),
         (["step", *RUN, "--lr", -1], 2, "--lr: -1.0: a rate is a finite number"),

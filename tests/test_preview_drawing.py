@@ -330,3 +330,6 @@ def test_plot_refuses_what_does_not_fit() -> None:
         lr_configs.plot("cosin", horizon=RUN)
     with pytest.raises(SchedulerConfigError, match="a rate is a finite number"):
         lr_configs.plot("cosine", horizon=RUN, base_lr=-1)
+    for nothing in ([], {}):
+        with pytest.raises(SchedulerConfigError, match="there is nothing to draw"):
+            lr_configs.plot(nothing, horizon=RUN)

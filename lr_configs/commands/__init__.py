@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NO_READER
     except Exception as error:
         known = told(error)
-        if isinstance(error, OSError) and error.filename is None:  # stdout's: what concerns a file names it
+        if known is None and isinstance(error, OSError) and error.filename is None:  # stdout's: a file's has its name
             _leave_stdout()
             known = CALL, f"the output cannot be written: {error.strerror or error}"
         if known is None:

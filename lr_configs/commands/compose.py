@@ -324,7 +324,7 @@ class Composer:
         from hydra.errors import ConfigCompositionException
 
         try:
-            choices = self.config([]).hydra.runtime.choices
+            choices = self._composed([]).hydra.runtime.choices
         except ConfigCompositionException as error:
             if f"specify '{group}'" in str(error):
                 return None
@@ -370,12 +370,32 @@ class Composer:
 
     def config(self, overrides: Sequence[str]) -> Any:
         """The composed config, with Hydra's own node in it, which ``${hydra:...}`` reads."""
+        from hydra.errors import ConfigCompositionException
+
+        try:
+            return self._composed(overrides)
+        except ConfigCompositionException as error:
+            if self.folder is None:
+                self._refuse_choice(str(error))
+            raise
+
+    def _composed(self, overrides: Sequence[str]) -> Any:
         from hydra import compose as compose_config
         from hydra.core.hydra_config import HydraConfig
 
         config = compose_config(self.name, list(overrides), return_hydra_config=True)
         HydraConfig.instance().set_config(config)
         return config
+
+    def _refuse_choice(self, text: str) -> None:
+        """Of our group alone: no schedule, or one that is not there, in a line where Hydra has thirty."""
+        known = self.options("scheduler")
+        if "specify 'scheduler'" in text:
+            raise CallError(f"which schedule? Say its name, as in scheduler=cosine. Known: {', '.join(known)}")
+        if unknown := re.search(r"Could not find 'scheduler/([^']*)'", text):
+            raise ConfigError(
+                f"scheduler={unknown[1]}: there is no such schedule. {nearest(unknown[1], known)}Known: {', '.join(known)}"
+            )
 
     def nothing_found(self, overrides: Sequence[str]) -> str:
         """What to say where there is no schedule."""

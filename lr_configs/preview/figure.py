@@ -109,6 +109,8 @@ def plot(
     _figure_class()  # before the work
     recorded = None if metric is None else Metric(tuple(float(value) for value in metric))
     subjects = [Subject(node, horizon, [base_lr], None, label, recorded) for label, node in labelled(scheduler)]
+    if not subjects:
+        raise SchedulerConfigError("scheduler", scheduler, "there is nothing to draw", "Give a schedule, or several")
     return figure(picture(subjects, title=title), log=log)
 
 
