@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from os import PathLike
 from typing import Any
 
 from lr_configs.builder import check_monitor
@@ -12,6 +13,8 @@ from lr_configs.registry import parse, plain
 
 #: what to do where the module returns a scheduler of its own
 ON_EXISTING = ("error", "replace", "keep")
+#: what is on or off
+FLAGS = ("log", "progress_bar", "tensor_lr", "save_curve")
 
 
 def check_one(scheduler: Any, schedulers: Any) -> None:
@@ -30,6 +33,20 @@ def check_choice(key: str, value: Any, options: tuple[str, ...]) -> None:
     if value not in options:
         remedy = nearest(str(value), options) or f"Write {options[0]}"
         raise SchedulerConfigError(key, value, f"this is one of {', '.join(options)}", remedy)
+
+
+def check_switches(given: Mapping[str, Any]) -> None:
+    """Refuse what is neither true nor false where that is asked for, and a `decay_file` that is no path.
+
+    Args:
+        given: the callback's arguments, those that were left out left out.
+    """
+    for key in FLAGS:
+        if key in given and not isinstance(given[key], bool):
+            raise SchedulerConfigError(key, given[key], "this is true or false", "Write true")
+    path = given.get("decay_file")
+    if path is not None and not (isinstance(path, (str, PathLike)) and str(path)):
+        raise SchedulerConfigError("decay_file", path, "this is the path of a file", "Write decay_now.txt")
 
 
 def check_total(total: Any) -> int | dict[str, int] | None:

@@ -17,7 +17,15 @@ from torch.optim import Optimizer
 
 from lr_configs import optimizers, report, run
 from lr_configs.adapter import Adapters
-from lr_configs.arguments import ON_EXISTING, check_choice, check_keys, check_one, check_total, schedules_of
+from lr_configs.arguments import (
+    ON_EXISTING,
+    check_choice,
+    check_keys,
+    check_one,
+    check_switches,
+    check_total,
+    schedules_of,
+)
 from lr_configs.builder import build_plan, check_monitor
 from lr_configs.config import SchedulerConfig
 from lr_configs.decay_file import DecayFile, read_ending
@@ -94,6 +102,8 @@ class LRSchedulerCallback(Callback):
         check_choice("on_existing", on_existing, ON_EXISTING)
         check_choice("resume", resume, POLICIES)
         check_one(scheduler, schedulers)
+        switches = {"log": log, "progress_bar": progress_bar, "tensor_lr": tensor_lr, "save_curve": save_curve}
+        check_switches({**switches, "decay_file": decay_file})
         self.total_steps = check_total(total_steps)
         self.on_existing, self.resume = on_existing, resume
         self.log, self.progress_bar, self.tensor_lr = log, progress_bar, tensor_lr

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lr_configs.arguments import ON_EXISTING, check_choice, check_keys, check_one, check_total
+from lr_configs.arguments import ON_EXISTING, check_choice, check_keys, check_one, check_switches, check_total
 from lr_configs.builder import check_curve, check_monitor
 from lr_configs.composed import CALLBACKS, Finder, Found, is_schedule
 from lr_configs.config import SchedulerConfig
@@ -333,6 +333,7 @@ def _check_callback(node: dict[str, Any]) -> None:
     check_choice("on_existing", node.get("on_existing", ON_EXISTING[0]), ON_EXISTING)
     check_choice("resume", node.get("resume", POLICIES[0]), POLICIES)
     check_one(node.get("scheduler"), node.get("schedulers"))
+    check_switches(node)
     total, several = check_total(node.get("total_steps")), node.get("schedulers")
     check_keys(total, list(several) if isinstance(several, dict) else ["0"])
 

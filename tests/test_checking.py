@@ -168,6 +168,8 @@ def test_it_refuses_what_a_trainer_refuses(node: dict[str, Any], optim: dict[str
     [
         ({"schedulr": "cosine"}, "callbacks.lr: schedulr='cosine': LRSchedulerCallback has no such argument. did you mean 'scheduler'"),
         ({"scheduler": "cosine", "schedulers": {"0": "step"}}, "callbacks.lr: schedulers='...': scheduler is given as well"),
+        ({"scheduler": "cosine", "tensor_lr": "no"}, "callbacks.lr: tensor_lr='no': this is true or false"),
+        ({"scheduler": "cosine", "decay_file": 3}, "callbacks.lr: decay_file=3: this is the path of a file"),
         ({"scheduler": "cosine", "on_existing": "keeep"}, "callbacks.lr: on_existing='keeep': this is one of error"),
         ({"scheduler": "cosine", "resume": "no"}, "callbacks.lr: resume='no': this is one of strict"),
         ({"scheduler": "cosine", "total_steps": 0}, "callbacks.lr: total_steps=0: a number of updates is a positive"),
