@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import types
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,42 @@ def test_ctrl_c() -> None:
     done.send_signal(signal.SIGINT)
     _, error = done.communicate(timeout=60)
     assert (done.returncode, error) == (130, "")
+
+
+LOST = SLOW.replace(
+    "time.sleep(60)",
+    "\n    try:\n        time.sleep(60)\n    except BaseException: {}",
+)
+
+
+@pytest.mark.parametrize("becomes", ["return 0", "raise ValueError('no') from None", "raise commands.CallError('no')"])
+def test_ctrl_c_that_a_library_makes_something_else_of(becomes: str) -> None:
+    done = subprocess.Popen(
+        [sys.executable, "-c", LOST.format(becomes)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert done.stdout is not None
+    assert done.stdout.readline() == "begun\n"
+    done.send_signal(signal.SIGINT)
+    _, error = done.communicate(timeout=60)
+    assert (done.returncode, error) == (130, "")
+
+
+def test_ctrl_c_is_heard_for_as_long_as_a_command_runs(command: Any) -> None:
+    heard: list[Any] = []
+
+    def run(options: Any) -> int:
+        heard.append(signal.getsignal(signal.SIGINT))
+        return 0
+
+    before = signal.getsignal(signal.SIGINT)
+    command(run)
+    assert main(["tried"]) == 0
+    assert heard != [before]
+    assert signal.getsignal(signal.SIGINT) is before
+    thread = threading.Thread(target=main, args=(["tried"],))
+    thread.start()
+    thread.join()
+    assert heard[1] is before
 
 
 MUCH = SLOW.replace('print("begun", flush=True)', 'print("line\\n" * 10**6)').replace("time.sleep(60)", "return 0")

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import NamedTuple, TextIO
 
 from lr_configs import __version__
-from lr_configs.commands.errors import CALL, INTERRUPTED, NO_READER, CallError, told
+from lr_configs.commands.errors import CALL, INTERRUPTED, NO_READER, CallError, interrupt, told
 from lr_configs.commands.parser import Parser
 from lr_configs.errors import nearest
 
@@ -53,13 +53,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Closed by the shell's `>&-`: there is nobody to tell, but a file that is asked for is written.
     sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
     try:
+        with interrupt.awaited():
+            code = _ended(words)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return INTERRUPTED if interrupt.came else code
+
+
+def _ended(words: Sequence[str]) -> int:
+    try:
         code = _run(words)
         sys.stdout.flush()  # while a closed pipe can still be caught
         return code
     except SystemExit as done:  # argparse's, behind --help
         return done.code if isinstance(done.code, int) else 0
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except BrokenPipeError:
         _leave_stdout()
         return NO_READER
