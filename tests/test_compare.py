@@ -116,7 +116,7 @@ def test_a_setting_that_was_not_repeated_scatters_as_the_others() -> None:
 
 
 def test_intervals_hold_as_often_as_they_say() -> None:
-    """Ten thousand studies of which the truth is known: two settings with another scatter each, four seeds."""
+    """Studies of which the truth is known: two settings with another scatter each, four seeds."""
     chance, held, rounds = random.Random(1), 0, 4000
     for _ in range(rounds):
         shift = [chance.gauss(0, 1) for _ in range(4)]
@@ -125,8 +125,8 @@ def test_intervals_hold_as_often_as_they_say() -> None:
         )
         found = difference(one, other)
         held += abs(found.mean) <= found.half()
-    # Satterthwaite's is an approximation; the binomial's own scatter is 0.0034.
-    assert 0.94 <= held / rounds <= 0.98
+    # Satterthwaite's is an approximation: with other seeds 0.940 to 0.949; the binomial's own scatter is 0.0034.
+    assert 0.93 <= held / rounds <= 0.965
 
 
 # --- effects ---------------------------------------------------------------------------------------------------------
