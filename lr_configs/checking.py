@@ -19,6 +19,7 @@ from lr_configs.own import SteppedConfig
 from lr_configs.plan import Plan, last_step, resolve
 from lr_configs.registry import CLASS_MODULES, HYDRA_KEYS, parse
 from lr_configs.report import Facts, Report
+from lr_configs.rest import Made, rest
 from lr_configs.resume import POLICIES, Timeline
 from lr_configs.run import Facts as RunFacts
 from lr_configs.run import in_whole, resolve_for
@@ -287,7 +288,7 @@ def _facts(plan: Plan, curve: Curve, bases: tuple[float, ...], size: RunSize) ->
         key=f"0/{plan.config.param}",
         plan=plan,
         scheduler=_Standing(curve),
-        horizon=horizon,
+        rest=None if horizon is None else rest((horizon,), Made()),
         ticks=0,
         updates=0,
         epochs=0,

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
-from fractions import Fraction
+from dataclasses import replace
 from typing import Any
 
 from torch.optim import Optimizer
@@ -29,10 +29,10 @@ from torch.optim import Optimizer
 from lr_configs import optimizers, report, resume
 from lr_configs.builder import build_plan
 from lr_configs.errors import SchedulerConfigError
-from lr_configs.horizon import Horizon
 from lr_configs.plan import Plan, resolve
 from lr_configs.registry import parse
 from lr_configs.report import Facts
+from lr_configs.rest import Made, rest
 from lr_configs.resume import Asked, Continue, Data, Decision, Place, Restart, Saved
 from lr_configs.run import Run, in_whole
 from lr_configs.track import Track, check_ending
@@ -110,7 +110,7 @@ class Driver:
                     "Give each a param of its own, or multiply the two: name=chained",
                 )
         bases = tuple(optimizers.base_rates(self._groups[id(optimizer)], param))
-        self.tracks.append(Track(key, optimizer, scheduler, Asked(plan, bases, None), self.run))
+        self.tracks.append(Track(key, optimizer, scheduler, Asked(plan, bases, ()), self.run))
 
     # -------------------------------------------------------------------------------- going on
 
@@ -186,6 +186,7 @@ class Driver:
             decision = self._decisions.get(track.name)
             if isinstance(decision, Continue):
                 track.restore(decision, self._scheduler_state(decision.saved))
+            track.rest = rest(track.asked.limits, track.made(self.epoch + 1))
         self._decisions, self._loaded = {}, None
         self._listen()
         self.begin_ending()
@@ -201,29 +202,30 @@ class Driver:
     def _begin_again(self, track: Track, decision: Restart | Place, updates: int) -> None:
         self._put_back(track)
         done, epochs = track.updates or updates, self.epoch + 1
+        left = rest(track.asked.limits, track.made(epochs) if track.updates else Made(done, epochs, None))
         horizon, plan = track.asked.horizon, track.asked.plan
-        if isinstance(decision, Restart) and horizon is not None:
-            within = done - track.epoch_updates if track.updates else None
-            horizon = horizon.remaining(done, epochs, within)
+        if isinstance(decision, Restart) and left is not None:
+            horizon = left.horizon
             plan = resolve(plan.config, horizon)
         scheduler = build_plan(plan, track.optimizer, printer=_say_nothing)
         bases = tuple(optimizers.base_rates(self._groups[id(track.optimizer)], plan.config.param))
         self.run.exchange(track.scheduler, scheduler)
         track.begin(scheduler, plan, bases, plan.end(horizon))
         if not track.updates:
-            track.updates, track.epoch_updates = done, _updates_at(epochs, done, track.asked.horizon)
+            track.updates = done
+            track.epoch_updates = done - (0 if left is None else left.made.within or 0)
         if isinstance(decision, Place):
-            track.place(done, epochs)
+            track.place(done, epochs, left)
         else:
             track.origin = done
 
     def _know_the_whole_run(self) -> None:
         """What was not needed to build the schedules is needed to check them, and to compare runs."""
         for track in self.tracks:
-            horizon = self.run.horizon(track.key)
-            plan = in_whole(track.asked.plan, horizon)
-            track.asked = Asked(plan, track.asked.bases, horizon)
-            track.plan, track.end = plan, plan.end(horizon)
+            asked = Asked(track.asked.plan, track.asked.bases, self.run.limits(track.key))
+            plan = in_whole(asked.plan, asked.horizon)
+            track.asked = replace(asked, plan=plan)
+            track.plan, track.end = plan, plan.end(asked.horizon)
 
     # -------------------------------------------------------------------------------- the clock
 
@@ -372,7 +374,7 @@ class Driver:
         """What can be said about the schedules."""
         return [
             Facts(
-                key=track.name, plan=track.plan, scheduler=track.scheduler, horizon=track.asked.horizon,
+                key=track.name, plan=track.plan, scheduler=track.scheduler, rest=track.rest,
                 ticks=track.ticks, updates=track.updates, epochs=self.epoch + 1, bases=track.bases,
                 last=track.last_position(track.asked.horizon), timeline=track.timeline, ending=track.ending, resumed=self.resuming, processes=self.run.processes,
             )
@@ -400,10 +402,3 @@ def _read(state: Any, step: int | None) -> tuple[dict[str, Saved] | resume.Forei
         return resume.read(content), content
     except SchedulerConfigError as error:
         return error, None
-
-
-def _updates_at(epochs: int, done: int, horizon: Horizon | None) -> int:
-    """Updates at the end of an epoch, of which `done` are made."""
-    if horizon is None or not horizon.knows_epochs:
-        return done
-    return min(done, int(horizon.to_steps(Fraction(epochs), Fraction(0))))

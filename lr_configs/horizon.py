@@ -290,38 +290,6 @@ class Horizon:
         """Updates from epoch `start` to epoch `end`."""
         return self._steps_at(end) - self._steps_at(start)
 
-    def remaining(self, updates_done: int, epochs_done: int, within: int | None = None) -> Horizon:
-        """The part of the run that is left.
-
-        Args:
-            updates_done: optimizer updates made so far.
-            epochs_done: epochs that have ended. One in progress counts whole, with the updates that it has left.
-            within: updates of the epoch in progress; None where nobody has counted them. The epochs before it may have
-                had other lengths than they would have now.
-
-        A run with nothing left has one update or epoch, whose rate is never used. Uncounted updates that do not fit the
-        epoch in progress (some were skipped, or there were more than planned) are left out of account.
-
-        >>> left = Horizon(epochs=10, steps_per_epoch=20).remaining(110, 5)
-        >>> left.total_steps, left.total_epochs
-        (90, Fraction(5, 1))
-        """
-        if not self.knows_epochs:
-            return Horizon(
-                epochs=None if self.epochs is None else max(self.epochs - epochs_done, 1),
-                steps=None if self.steps is None else max(self.steps - updates_done, 1),
-            )
-        begin = int(self._steps_at(Fraction(epochs_done)))
-        size = int(self._steps_at(Fraction(epochs_done + 1))) - begin
-        if within is None:
-            within = updates_done - begin if begin <= updates_done <= begin + size else 0
-        left = (self.total_steps or 0) - begin - within if self.steps is None else self.steps - updates_done
-        if isinstance(self.steps_per_epoch, tuple):
-            following = self.steps_per_epoch[epochs_done + 1 :]
-        else:
-            following = (self.steps_per_epoch,)
-        return Horizon(steps=max(left, 1), steps_per_epoch=(max(size - within, 1), *following))
-
 
 # ---------------------------------------------------------------------------------------- scheduler steps
 

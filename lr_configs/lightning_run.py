@@ -20,6 +20,7 @@ from lr_configs import optimizers
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.horizon import Horizon
 from lr_configs.plan import Plan
+from lr_configs.rest import shortest
 from lr_configs.run import Facts, resolve_for
 
 if TYPE_CHECKING:
@@ -93,22 +94,21 @@ class LightningRun:
     # -------------------------------------------------------------------------------- the run's size
 
     def horizon(self, key: str | None = None) -> Horizon | None:
-        """All that can be known, with the train dataloader loaded."""
+        """All that can be known of the whole run, with the train dataloader loaded."""
+        return shortest(self.limits(key))
+
+    def limits(self, key: str | None = None) -> tuple[Horizon, ...]:
+        """max_epochs and max_steps, or `total_steps` in their place."""
         epochs, limit = self._epochs, self._limit(key)
         batches = self._batches()
-        if not batches:
-            if limit is not None:
-                return Horizon(steps=limit)
-            return Horizon(epochs=epochs) if epochs else None
+        if not batches:  # epochs and updates cannot be compared
+            known = Horizon(steps=limit) if limit is not None else Horizon(epochs=epochs) if epochs else None
+            return () if known is None else (known,)
         per_epoch, total = self._updates(batches, epochs), self._total(key)
         if total is not None and epochs and not self._automatic and total % epochs == 0:
             per_epoch = total // epochs  # a batch may have several updates, or some batches none
-        if total is not None or epochs is None:
-            return None if limit is None else Horizon(steps=limit, steps_per_epoch=per_epoch)
-        whole = Horizon(epochs=epochs, steps_per_epoch=per_epoch)
-        if limit is not None and limit < (whole.total_steps or limit):
-            return Horizon(steps=limit, steps_per_epoch=per_epoch)
-        return whole
+        by_epochs = () if total is not None or epochs is None else (Horizon(epochs=epochs, steps_per_epoch=per_epoch),)
+        return by_epochs if limit is None else (*by_epochs, Horizon(steps=limit, steps_per_epoch=per_epoch))
 
     def resolve(self, node: Any, *, key: str | None = None, optimizer: Any = None) -> Plan:
         """The plan of a schedule; the train dataloader is loaded only where it is needed."""

@@ -27,8 +27,8 @@ from lr_configs.horizon import amount_text
 from lr_configs.landmarks import Part, Position, cooldowns, parts, sequences, stage_name, warmups
 
 if TYPE_CHECKING:
-    from lr_configs.horizon import Horizon
     from lr_configs.plan import Plan
+    from lr_configs.rest import Rest
     from lr_configs.resume import Timeline
     from lr_configs.track import Ending
 
@@ -48,7 +48,7 @@ class Facts:
         key: ``optimizer/hyper-parameter``.
         plan: the schedule.
         scheduler: what writes its rates.
-        horizon: the whole run, or None where its end is unknown.
+        rest: what was left of the run when its fit began, or None where its end is unknown.
         ticks: intervals since it began.
         updates: of its optimizer since the run began.
         epochs: of the run that have ended.
@@ -63,7 +63,7 @@ class Facts:
     key: str
     plan: Plan
     scheduler: Any
-    horizon: Horizon | None
+    rest: Rest | None
     ticks: int
     updates: int
     epochs: int
@@ -82,7 +82,7 @@ class Course:
     """When the schedule is where: the positions of what is left of the run."""
 
     def __init__(self, facts: Facts) -> None:
-        self.facts, self.horizon, self.frequency = facts, facts.horizon, facts.plan.frequency
+        self.facts, self.rest, self.frequency = facts, facts.rest, facts.plan.frequency
         self.by_epoch = facts.plan.interval == "epoch"
         self.made = facts.epochs if self.by_epoch else facts.updates
         self.moves = self._moves()
@@ -92,10 +92,7 @@ class Course:
     @cached_property
     def total(self) -> Fraction | None:
         """Intervals in the whole run."""
-        total = None
-        if self.horizon is not None:
-            total = self.horizon.total_epochs if self.by_epoch else self.horizon.total_steps
-        return None if total is None else Fraction(total)
+        return None if self.rest is None else self.rest.total(self.by_epoch)
 
     def _moves(self) -> int | None:
         """How often it will advance before the last update."""
@@ -134,8 +131,7 @@ class Course:
         """Updates that are made in so many intervals of the run; None where the two do not convert."""
         if not self.by_epoch:
             return intervals
-        known = self.horizon is not None and self.horizon.knows_epochs
-        return self.horizon.to_steps(intervals, Fraction(0)) if known and self.horizon is not None else None
+        return None if self.rest is None else self.rest.updates_at(intervals)
 
     @property
     def noun(self) -> str:
@@ -200,12 +196,13 @@ class Report:
         yield f"{facts.processes} processes" if facts.processes > 1 else ""
 
     def _size(self) -> str:
-        horizon = self.facts.horizon
-        if horizon is None:
+        rest = self.facts.rest
+        if rest is None:
             return "open end"
-        if horizon.total_steps is None:
-            return amount_text(horizon.epochs or 0, "epoch")
-        return amount_text(horizon.total_steps, "update")
+        updates = rest.total(by_epoch=False)
+        if updates is None:
+            return amount_text(rest.total(by_epoch=True) or 0, "epoch")
+        return amount_text(updates, "update")
 
     # -------------------------------------------------------------------------------- landmarks
 
@@ -281,7 +278,7 @@ class Report:
             shown.append(f"peak {peak:.4g}")
         if end is not None and (len(shown) > 1 or f"{end:.4g}" != shown[0]):
             shown.append(f"{end:.4g}")
-        if end is None and self.facts.horizon is not None and not config.metric_driven:
+        if end is None and self.facts.rest is not None and not config.metric_driven:
             shown.append("?")  # not to be found at once, or counted in what the run's size does not say
         text = f"{config.param} {' -> '.join(shown)}" + (f" (group {self.group})" if self.group else "")
         return text + (f", reduced on {config.monitor}" if config.metric_driven else "")
@@ -469,7 +466,7 @@ def overruns(schedules: Sequence[Facts]) -> dict[str, str]:
     """A line about each schedule that feels more updates than were planned, by its key."""
     found = {}
     for label, facts in zip(labels(schedules), schedules, strict=True):
-        planned = None if facts.horizon is None else facts.horizon.total_steps
+        planned = None if facts.rest is None else facts.rest.total(by_epoch=False)
         if planned is not None and facts.plan.interval == "step" and facts.updates > planned:
             found[facts.key] = (
                 f"{label} {facts.plan.config.name}: more updates than planned: {facts.updates} by now, and the schedule "

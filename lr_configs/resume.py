@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -17,6 +17,8 @@ from typing import Any, TypeAlias
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.horizon import Horizon
 from lr_configs.plan import Plan, differences, resolve
+from lr_configs.rest import Made, Rest, rest, shortest
+from lr_configs.run_data import horizon_data, read_horizon, run_text, size
 
 POLICIES = ("strict", "keep", "stretch", "restart")
 VERSION = 2
@@ -85,16 +87,26 @@ class Asked:
     Attributes:
         plan: the schedule, resolved for the whole run.
         bases: what it begins from in each group.
-        horizon: the whole run, or None where its end is unknown.
+        limits: everything that ends the run; nothing where its end is unknown.
     """
 
     plan: Plan
     bases: tuple[float, ...]
-    horizon: Horizon | None
+    limits: tuple[Horizon, ...]
+
+    @property
+    def horizon(self) -> Horizon | None:
+        """The whole run, or None where its end is unknown."""
+        return shortest(self.limits)
 
     def to_data(self) -> Data:
         """Plain data for a checkpoint."""
-        return {"function": self.plan.function(), "bases": list(self.bases), "run": horizon_data(self.horizon)}
+        return {
+            "function": self.plan.function(),
+            "bases": list(self.bases),
+            "run": horizon_data(self.horizon),
+            "limits": [horizon_data(limit) for limit in self.limits],
+        }
 
 
 @dataclass(frozen=True)
@@ -180,9 +192,13 @@ class Saved:
         begin = max(self.epoch_updates, self.origin)  # of the epoch, as far as this clock has seen it
         since = self.updates - begin
         if self.by_epoch and since and run is not None and run.knows_epochs:
-            length = run.to_steps(Fraction(1), Fraction(self.epoch_updates)) - (begin - self.epoch_updates)
+            length = run.steps_between(Fraction(self.epochs), Fraction(self.epochs + 1)) - (begin - self.epoch_updates)
             part = min(Fraction(since) / length, Fraction(1)) if length > 0 else Fraction(1)
         return (self.ticks + part) / self.frequency
+
+    def rest(self, limits: Iterable[Horizon]) -> Rest | None:
+        """What is left of a run with these limits that goes on from here."""
+        return rest(limits, Made(self.updates, self.epochs, self.updates - self.epoch_updates))
 
 
 _AS_THEY_ARE = (
@@ -201,42 +217,6 @@ def _fraction(data: list[int] | None) -> Fraction | None:
 
 def _warp_data(warp: Warp) -> Data:
     return {**asdict(warp), "start": _ratio(warp.start), "span": _ratio(warp.span)}
-
-
-def horizon_data(horizon: Horizon | None) -> Data | None:
-    """A horizon as plain data."""
-    if horizon is None:
-        return None
-    per_epoch = horizon.steps_per_epoch
-    return {
-        "epochs": horizon.epochs,
-        "steps_per_epoch": list(per_epoch) if isinstance(per_epoch, tuple) else per_epoch,
-        "steps": horizon.steps,
-    }
-
-
-def read_horizon(data: Data | None) -> Horizon | None:
-    """What :func:`horizon_data` wrote."""
-    return None if data is None else Horizon(**data)
-
-
-def size(data: Data | None) -> tuple[int | None, Fraction | None] | None:
-    """Updates and epochs of a run, which is all that a schedule feels of it."""
-    horizon = read_horizon(data)
-    return None if horizon is None else (horizon.total_steps, horizon.total_epochs)
-
-
-def run_text(data: Data | None) -> str:
-    """A run's length in words."""
-    if data is None:
-        return "of unknown length"
-    if data["epochs"] is None:
-        return f"{data['steps']} updates"
-    per_epoch = data["steps_per_epoch"]
-    epochs = f"{data['epochs']} epochs"
-    if isinstance(per_epoch, list):
-        return f"{epochs}, {Horizon(**data).total_steps} updates"
-    return epochs if per_epoch is None else f"{epochs} x {per_epoch} updates"
 
 
 # ---------------------------------------------------------------------------------------- the state of a callback
@@ -412,7 +392,19 @@ def _unchanged(saved: Saved, asked: Asked) -> bool:
         _same(then["function"], now["function"])
         and _same_bases(then["bases"], now["bases"], saved.groups)
         and size(then["run"]) == size(now["run"])
+        and _left(saved, _limits(then)) == _left(saved, asked.limits)
     )
+
+
+def _limits(then: Data) -> list[Horizon]:
+    """What ended the run that wrote a checkpoint."""
+    known = [read_horizon(data) for data in then.get("limits", [then["run"]])]
+    return [limit for limit in known if limit is not None]
+
+
+def _left(saved: Saved, limits: Iterable[Horizon]) -> tuple[int | None, Fraction | None] | None:
+    left = saved.rest(limits)
+    return None if left is None else (left.updates, left.epochs)
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -489,15 +481,9 @@ def _differs(reasons: list[str]) -> SchedulerConfigError:
 
 def _end_of(saved: Saved, asked: Asked) -> Fraction | None:
     """Where the plan's run ends now, counted in the saved clock."""
-    rest = _intervals_left(saved, asked.horizon)
-    return None if rest is None else (saved.ticks + rest) / saved.frequency
-
-
-def _intervals_left(saved: Saved, horizon: Horizon | None) -> Fraction | None:
-    total = None if horizon is None else horizon.total_epochs if saved.by_epoch else horizon.total_steps
-    if total is None:
-        return None
-    return max(Fraction(total) - (saved.epochs if saved.by_epoch else saved.updates), Fraction(0))
+    left = saved.rest(asked.limits)
+    intervals = None if left is None else left.intervals(saved.by_epoch)
+    return None if intervals is None else (saved.ticks + intervals) / saved.frequency
 
 
 # ---------------------------------------------------------------------------------------- keep and stretch
@@ -522,43 +508,30 @@ def _stretched(saved: Saved, asked: Asked) -> Timeline:
     start = saved.exact()
     if start >= saved.end:
         return _held(saved)
-    over = updates_left(saved, asked.horizon)
-    if over is None:
+    left = saved.rest(asked.limits)
+    if left is None or left.updates is None:
         raise SchedulerConfigError(
             "resume",
             "stretch",
             "the schedule is stretched over the rest of the run, whose length is not known",
             "Set total_steps on LRSchedulerCallback or max_steps on the Trainer, or choose resume=keep",
         )
-    if over <= 0:
+    if left.updates == 0:
         return _held(saved)
-    warp = Warp(start, saved.updates, saved.end - start, over)
-    return Timeline(_last_position(saved, asked.horizon, warp), warp)
+    warp = Warp(start, saved.updates, saved.end - start, left.updates)
+    return Timeline(_last_position(saved, left, warp), warp)
 
 
-def updates_left(saved: Saved, horizon: Horizon | None) -> int | None:
-    """Updates that remain of a run; the epoch in progress may have another length than when it began."""
-    if horizon is None or horizon.total_steps is None:
-        return None
-    if horizon.steps is not None or not horizon.knows_epochs:
-        return horizon.total_steps - saved.updates
-    ended = horizon.to_steps(Fraction(saved.epochs), Fraction(0))
-    return int(horizon.total_steps - ended) - (saved.updates - saved.epoch_updates)
-
-
-def _last_position(saved: Saved, horizon: Horizon | None, warp: Warp) -> Fraction:
+def _last_position(saved: Saved, left: Rest, warp: Warp) -> Fraction:
     """The position at the last scheduler tick of this run that an update comes after."""
-    left = _intervals_left(saved, horizon) if saved.by_epoch else Fraction(warp.over)
-    end = warp.since + warp.over
-    if left is None or horizon is None:
+    intervals = left.intervals(saved.by_epoch)
+    if intervals is None:
         return warp.start + warp.span
-    last = (saved.ticks + math.ceil(left) - 1) // saved.frequency * saved.frequency  # in ticks
+    last = (saved.ticks + math.ceil(intervals) - 1) // saved.frequency * saved.frequency  # in ticks
     if last <= saved.ticks:
         return Fraction(saved.position)
-    if not saved.by_epoch:
-        return warp.at(saved.updates + last - saved.ticks)
-    ended = Fraction(saved.epochs + last - saved.ticks)
-    return warp.at(int(end - (Fraction(horizon.total_steps or 0) - horizon.to_steps(ended, Fraction(0)))))
+    updates = left.updates_in(Fraction(last - saved.ticks), saved.by_epoch)
+    return warp.start + warp.span if updates is None else warp.at(saved.updates + int(updates))
 
 
 # ---------------------------------------------------------------------------------------- all schedules of a run

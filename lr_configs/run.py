@@ -30,7 +30,10 @@ class Run(Protocol):
         """How many processes train together."""
 
     def horizon(self, key: str | None = None) -> Horizon | None:
-        """All that can be known of the run's size; None where it has no known end."""
+        """All that can be known of the size of the whole run; None where it has no known end."""
+
+    def limits(self, key: str | None = None) -> tuple[Horizon, ...]:
+        """Everything that ends the run, each by itself and in the same counts; from the beginning, `horizon` comes first."""
 
     def resolve(self, node: Any, *, key: str | None = None, optimizer: Any = None) -> Plan:
         """The plan of a schedule for this run; `optimizer` is the one that it will be built on, if known."""
@@ -68,6 +71,10 @@ class PlainRun:
     def horizon(self, key: str | None = None) -> Horizon | None:
         """What the run was made with."""
         return self._horizon
+
+    def limits(self, key: str | None = None) -> tuple[Horizon, ...]:
+        """The same."""
+        return () if self._horizon is None else (self._horizon,)
 
     def resolve(self, node: Any, *, key: str | None = None, optimizer: Any = None) -> Plan:
         """The plan of a schedule for this run."""

@@ -14,6 +14,7 @@ from lr_configs import resume
 from lr_configs.errors import SchedulerConfigError, nearest
 from lr_configs.horizon import Horizon, Length
 from lr_configs.plan import Plan, last_step
+from lr_configs.rest import Made, Rest
 from lr_configs.resume import Asked, Continue, Data, Saved, Timeline
 from lr_configs.run import Run
 from lr_configs.torch_classes import state as states
@@ -84,12 +85,14 @@ class Track:
         skipped: updates that the gradient scaler prevented.
         ending: an early ending that has begun.
         module_steps: whether the module calls ``step()`` itself.
+        rest: what was left of the run when this fit began, or None where its end is unknown.
     """
 
     def __init__(self, key: str, optimizer: Optimizer, scheduler: Any, asked: Asked, run: Run) -> None:
         self.key, self.optimizer, self.asked, self._run = key, optimizer, asked, run
         self.updates = self.epoch_updates = self.skipped = 0
         self.replaced = False
+        self.rest: Rest | None = None
         self.begin(scheduler, asked.plan, asked.bases, None)
 
     def begin(self, scheduler: Any, plan: Plan, bases: tuple[float, ...], end: Fraction | None) -> None:
@@ -194,6 +197,10 @@ class Track:
 
     # -------------------------------------------------------------------------------- saving and going on
 
+    def made(self, epochs: int) -> Made:
+        """What is over of the run after so many epochs."""
+        return Made(self.updates, epochs, self.updates - self.epoch_updates)
+
     def save(self, epochs: int, slot: int | None) -> Data:
         """Plain data."""
         saved = Saved(
@@ -239,9 +246,11 @@ class Track:
         finally:
             self.scheduler.printer = self._run.say
 
-    def place(self, updates: int, epochs: int) -> None:
-        """Go to an update and an epoch of the run."""
+    def place(self, updates: int, epochs: int, left: Rest | None) -> None:
+        """Go to an update and an epoch of the run, of which so much is left."""
         self.ticks = epochs if self.by_epoch else updates
+        intervals = None if left is None else left.intervals(self.by_epoch)
+        self.end = None if intervals is None else (self.ticks + intervals) / self.plan.frequency
         self.position = self.timeline.position(self.ticks, updates, self.plan.frequency)
         self.scheduler.printer = _say_nothing
         self.scheduler.jump(self.position)

@@ -27,16 +27,13 @@ from lr_configs.resume import (
     Warp,
     decide,
     decide_all,
-    horizon_data,
     params,
     read,
-    read_horizon,
-    run_text,
     seal,
-    size,
     slots,
     unseal,
 )
+from lr_configs.run_data import horizon_data, read_horizon, run_text, size
 
 RUN = Horizon(epochs=4, steps_per_epoch=5)
 LONGER = Horizon(epochs=8, steps_per_epoch=5)
@@ -46,7 +43,7 @@ EPOCHS = {"name": "step", "step_size": 2, "gamma": 0.5}
 
 
 def asked(node: Any = COSINE, horizon: Horizon | None = RUN, bases: tuple[float, ...] = (0.1,)) -> Asked:
-    return Asked(resolve(node, horizon), bases, horizon)
+    return Asked(resolve(node, horizon), bases, () if horizon is None else (horizon,))
 
 
 def saved(node: Any = COSINE, horizon: Horizon | None = RUN, updates: int = 7, **changes: Any) -> Saved:

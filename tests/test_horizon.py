@@ -537,35 +537,6 @@ def test_horizons_take_any_integer() -> None:
     assert hash(Horizon(steps_per_epoch=[4, 5])) == hash(Horizon(steps_per_epoch=(4, 5)))
 
 
-@pytest.mark.parametrize(
-    ("horizon", "updates", "epochs", "left"),
-    [
-        (Horizon(epochs=10, steps_per_epoch=20), 100, 5, (100, 5)),
-        (Horizon(epochs=10, steps_per_epoch=20), 110, 5, (90, 5)),  # an epoch in progress counts whole
-        (Horizon(epochs=10, steps_per_epoch=20), 0, 0, (200, 10)),
-        (Horizon(epochs=10, steps_per_epoch=20), 200, 10, (1, Fraction(1, 20))),
-        (Horizon(steps=1000, steps_per_epoch=391), 500, 1, (500, 1 + Fraction(218, 391))),
-        (Horizon(steps_per_epoch=[10, 2, 4]), 10, 1, (6, 2)),
-        (Horizon(steps_per_epoch=[10, 2, 4]), 11, 1, (5, 2)),
-        (Horizon(epochs=10), 123, 4, (None, 6)),
-        (Horizon(steps=1000), 400, 0, (600, None)),
-        (Horizon(steps=1000), 1000, 0, (1, None)),
-        (Horizon(epochs=10, steps_per_epoch=20), 95, 5, (100, 5)),  # some were skipped
-        (Horizon(epochs=10, steps_per_epoch=20), 200, 5, (100, 5)),  # two per batch
-    ],
-)
-def test_what_is_left_of_a_run(horizon: Horizon, updates: int, epochs: int, left: tuple[Any, Any]) -> None:
-    rest = horizon.remaining(updates, epochs)
-    assert (rest.total_steps, rest.total_epochs) == left
-
-
-def test_the_epoch_in_progress_ends_early() -> None:
-    left = Horizon(epochs=10, steps_per_epoch=20).remaining(110, 5)
-    assert resolve({"name": "step", "step_size": "1ep", "interval": "step"}, left).params["step_size"] == 10
-    node = {"name": "multi_step", "milestones": ["1ep", "2ep"], "interval": "step"}
-    assert resolve(node, left).params["milestones"] == [10, 30]
-
-
 def test_epochs_before_the_run_are_as_long_as_its_first_and_those_after_it_as_its_last() -> None:
     horizon = Horizon(steps_per_epoch=[5, 7, 9])
     assert horizon.to_steps(Fraction(-3), Fraction(5)) == -15
