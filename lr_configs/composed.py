@@ -8,7 +8,7 @@ from typing import Any
 
 from lr_configs.config_tree import Tree, dotted, inside, target_of
 from lr_configs.errors import SchedulerConfigError
-from lr_configs.registry import CLASS_MODULES, TARGET, by_torch_name
+from lr_configs.registry import CLASS_MODULES, TARGETS, by_torch_name
 from lr_configs.run_size import RunSize, Sizes, Value, is_count
 
 #: `_target_` of the callback that drives schedules
@@ -61,9 +61,7 @@ def is_schedule(node: Any) -> bool:
     """
     target = target_of(node) if isinstance(node, dict) else ""
     path, _, name = target.rpartition(".")
-    return target in (TARGET, "lr_configs.builder.scheduler") or (
-        path in CLASS_MODULES and by_torch_name(name) is not None
-    )
+    return target in TARGETS or (path in CLASS_MODULES and by_torch_name(name) is not None)
 
 
 def find(config: Any, batches: int | None = None) -> list[Found]:
@@ -151,7 +149,7 @@ class Finder:
             data=data,
             size=self._sizes.size(key, optimizer, param, self._total_steps(callback, optimizer)),
             group_keys=self._sizes.keys(key, optimizer),
-            ours=callback is not None or not isinstance(data, dict) or target_of(data) in ("", TARGET),
+            ours=callback is not None or not isinstance(data, dict) or target_of(data) in ("", *TARGETS),
             callback=callback,
             users=tuple(self._used_by(key)),
             optimizer=optimizer,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: what `_target_` of every node says
 TARGET = "lr_configs.scheduler"
+#: that, and the same function where it is at home, as the partial calls name it that Hydra makes
+TARGETS = (TARGET, "lr_configs.builder.scheduler")
 #: where else a `_target_` may find the class of a schedule
 CLASS_MODULES = ("torch.optim.lr_scheduler", "lr_configs.schedulers")
 #: keys that tell Hydra how to call, and say nothing about the schedule
@@ -234,7 +236,8 @@ def parse(node: Any) -> SchedulerConfig:
 
     Args:
         node: a composed node, a dict, a config object, or the name of a schedule; a node of a torch class (its
-            `_target_`), or a partial call of one, is understood as the schedule of that class.
+            `_target_`) is understood as the schedule of that class, and so is what Hydra makes of a node with
+            ``_partial_: true``, of a torch class or of ours.
 
     Raises:
         SchedulerConfigError: naming key, value, rule and remedy.
@@ -273,7 +276,7 @@ def parse(node: Any) -> SchedulerConfig:
 
 
 def _of_partial(call: partial[Any]) -> dict[str, Any]:
-    """What Hydra makes of a node with ``_partial_: true``: a class of torch, with its arguments by name."""
+    """What Hydra makes of a node with ``_partial_: true``: a class of torch, or ours, with its arguments by name."""
     if call.args:
         raise SchedulerConfigError(
             "scheduler", call, "the arguments of a schedule have names", "Write step_size=30 instead of 30"
@@ -287,7 +290,7 @@ def _understood(node: Mapping[Any, Any]) -> dict[str, Any]:
     target = node.pop("_target_", TARGET)
     for key in HYDRA_KEYS:
         node.pop(key, None)
-    if target == TARGET:
+    if target in TARGETS:
         return node
     path, _, cls = str(target).rpartition(".")
     theirs = path in CLASS_MODULES

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import pickle
 import signal
 from typing import Any
 
+import hydra
 import numpy as np
 import pytest
 import torch
 from helpers import T, optimizer, rates
 
+import lr_configs
 import lr_configs.schedulers as ours
-from lr_configs import Horizon, SchedulerConfigError, build, curve
+from lr_configs import Horizon, SchedulerConfigError, build, curve, registry
+from lr_configs.arguments import schedules_of
 
 
 def advance(opt: Any, schedule: Any, n: int = 1) -> None:
@@ -350,6 +354,20 @@ def test_a_share_of_the_groups_own_rate() -> None:
 )
 def test_torchs_names_are_understood(node: dict[str, Any], name: str) -> None:
     assert build(node, optimizer()).plan.config.name == name  # type: ignore[attr-defined]
+
+
+def test_a_partial_of_ours_is_the_node_that_it_was_made_of() -> None:
+    node = {"_target_": "lr_configs.scheduler", "_partial_": True, "name": "step", "step_size": 3}
+    made = hydra.utils.instantiate(node)
+    assert isinstance(made, functools.partial)
+    for call in (made, functools.partial(lr_configs.scheduler, name="step", step_size=3)):
+        assert registry.parse(call) == registry.parse(node)
+        assert type(build(call, optimizer())).__name__ == "StepLR"
+        assert [config.name for _, config in schedules_of(call, None)] == ["step"]
+    with pytest.raises(SchedulerConfigError, match=r"gama=2: step has no such key"):
+        build(functools.partial(lr_configs.scheduler, name="step", gama=2), optimizer())
+    with pytest.raises(SchedulerConfigError, match=r"_target_='lr_configs.whole_run.curve': .*nothing else is called"):
+        build(functools.partial(curve, name="step"), optimizer())
 
 
 @pytest.mark.parametrize("target", ["os.system", "timm.scheduler.CosineLRScheduler", "torch.optim.SGD", 3])
