@@ -181,6 +181,13 @@ def test_levels_without_a_common_setting_are_said_to_be_uneven(tmp_path: Path) -
     assert found.levels[-1].estimate is None
 
 
+def test_no_distance_has_one_sign(tmp_path: Path) -> None:
+    scores = {("a", "0"): 0.5, ("a", "1"): 0.75, ("b", "0"): 0.75, ("b", "1"): 0.5}
+    grid(tmp_path, {(name, "0.1", seed): score for (name, seed), score in scores.items()})
+    found = effect_of(tmp_path, "scheduler")
+    assert tables.behind(found, found.levels[1]) == "+0.0 ± 3.2, not told apart"
+
+
 def test_less_may_be_better(tmp_path: Path) -> None:
     for number, (name, score) in enumerate([("a", 0.5), ("b", 0.25)]):
         job(tmp_path / str(number), f"scheduler={name}", value=None)

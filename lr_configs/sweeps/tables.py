@@ -134,7 +134,7 @@ def behind(effect: Effect, level: Level) -> str:
     """How far a value is behind the best one."""
     if level.behind is None:
         return level.leads
-    distance, half = level.behind
+    distance, half = level.behind[0] or 0.0, level.behind[1]  # no distance has one sign
     if half is None:
         return f"{distance:+.2g}"
     sign = "+" if distance >= 0 else ""
