@@ -16,7 +16,7 @@ RAY := .venv-ray
 # What editors check YAML with; some tests talk to it.
 YAML_SERVER := yaml-language-server@2.0.0
 
-.PHONY: demo test test-hydra14 test-parity test-optuna4 servers test-servers fuzz upstream mutants lint format bench docs clean
+.PHONY: demo test test-hydra14 test-parity test-optuna4 servers test-servers fuzz upstream mutants lint format bench docs study clean
 
 # Restarts that are smooth within epochs, and whose periods double: 2 + 4 + 8 + 16 epochs.
 DEMO := scheduler=cosine_warm_restarts scheduler.interval=step scheduler.T_0=2ep scheduler.T_mult=2
@@ -85,6 +85,15 @@ docs: $(VENV)/.dev
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/migrating.py
 	$(BIN)/python docs/gallery.py
+	$(BIN)/python docs/study.py
+
+# docs/study.md: 768 short runs, and what is made of them. Interrupted, the same command runs what is left.
+study: $(VENV)/.dev
+	$(BIN)/python examples/train.py -m sweep=study launcher=joblib
+	$(BIN)/python examples/train.py -m sweep=study data=cells model=perceptron launcher=joblib
+	$(BIN)/lr-configs compare multirun/study/digits
+	$(BIN)/lr-configs compare multirun/study/cells
+	$(BIN)/python docs/study.py multirun/study
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -18,10 +18,14 @@ class Digits(pl.LightningDataModule):
         super().__init__()
         self.batch_size, self.val_share, self.seed = batch_size, val_share, seed
 
+    def load(self) -> TensorDataset:
+        """All images."""
+        images, labels = load_digits(return_X_y=True)
+        return TensorDataset(torch.tensor(images, dtype=torch.float32).view(-1, 1, 8, 8) / 16, torch.tensor(labels))
+
     def setup(self, stage: str | None = None) -> None:
         """Load and split."""
-        images, labels = load_digits(return_X_y=True)
-        data = TensorDataset(torch.tensor(images, dtype=torch.float32).view(-1, 1, 8, 8) / 16, torch.tensor(labels))
+        data = self.load()
         n_val = int(len(data) * self.val_share)
         split = torch.Generator().manual_seed(self.seed)
         self.train, self.val = random_split(data, [len(data) - n_val, n_val], generator=split)

@@ -17,18 +17,19 @@ from omegaconf import DictConfig
 import lr_configs
 from lr_configs import SchedulerConfigError
 
-IMAGES = 1797  # of the digits, known without loading them
+ROWS = {"digits.Digits": 1797, "cells.Cells": 569}  # of the data, known without loading them
 HERE = str(Path(__file__).resolve().parent)
 if hasattr(hydra.utils, "execution_whitelist"):  # from Hydra 1.4 on: what a configuration may call
     ours = ["lr_configs.scheduler", "lr_configs.LRSchedulerCallback", "lr_configs.sweeps.Manifest"]
-    options = {"execution_whitelist": [*ours, "digits.*", "pytorch_lightning.*", "torch.optim.*"]}
+    options = {"execution_whitelist": [*ours, "cells.*", "digits.*", "pytorch_lightning.*", "torch.optim.*"]}
 else:
     options = {"version_base": "1.3"}
 
 
 def train(cfg: DictConfig, folder: Path) -> float:
     """Train and report; returns the metric."""
-    batches = math.ceil(math.ceil(IMAGES * (1 - cfg.data.val_share)) / cfg.data.batch_size)
+    rows = ROWS[cfg.data._target_]
+    batches = math.ceil((rows - int(rows * cfg.data.val_share)) / cfg.data.batch_size)
     lr_configs.check(cfg, batches=batches)  # what would be refused later is refused here, before anything is loaded
     if HERE not in sys.path:  # a launcher's process does not begin in this folder
         sys.path.insert(0, HERE)
