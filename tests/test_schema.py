@@ -105,6 +105,8 @@ def examples() -> Iterator[Any]:
 @pytest.mark.parametrize("text", list(examples()))
 def test_the_worked_examples(text: str) -> None:
     for document in yaml.safe_load_all(text):
+        if isinstance(document, list):  # steps of somebody's CI
+            continue
         of_group = "/scheduler/" in text.split("\n")[0]
         if of_group or not isinstance(document, dict) or "name" not in document:
             form = validator("group") if of_group else validator("app", key="scheduler")
