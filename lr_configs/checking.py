@@ -13,6 +13,7 @@ from lr_configs.config import SchedulerConfig
 from lr_configs.config_tree import dotted, target_of
 from lr_configs.curve_tree import Curve, bind
 from lr_configs.errors import SchedulerConfigError, nearest
+from lr_configs.groups import check_base
 from lr_configs.horizon import Horizon
 from lr_configs.optimizer_keys import check_momentum, check_number
 from lr_configs.own import SteppedConfig
@@ -156,6 +157,8 @@ def _checked(found: Found, config: SchedulerConfig, size: RunSize) -> Checked:
         check_monitor(config)
     if found.group_keys is not None:
         _check_keys(found.group_keys, config)
+    for base in size.bases:
+        check_base(config.param, base)
     plan = _plan(config, size)
     if plan is None or isinstance(config, SteppedConfig):
         return Checked(found, config.name, unknown=_missing(config, size, None))

@@ -16,7 +16,7 @@ from helpers import TORCH_NAMES, TWINS, optimizer
 from hydra_apps import app
 from lightning_helpers import Tiny, fit
 
-from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, available, check
+from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, available, build, check
 from lr_configs.checking import CALLBACK_KEYS, Checked, check_schedule
 from lr_configs.commands import main
 from lr_configs.composed import find
@@ -251,6 +251,20 @@ def test_an_unknown_rate() -> None:
     assert check_schedule(found, size.given(lr=1.0)).error is not None
     (found,) = find({"scheduler": {**OURS, "name": "cyclic", "base_lr": 0.2, "max_lr": 0.1}})
     assert check_schedule(found, found.size.given(epochs=3)).error is not None
+
+
+@pytest.mark.parametrize("rate", [-1, float("inf"), float("nan")])
+def test_a_rate_that_is_none(rate: float) -> None:
+    """Whether or not the size of the run is known."""
+    for trainer in (TRAINER, {}):
+        config = {"scheduler": {**OURS, "name": "cosine"}, "optimizer": {**SGD, "lr": rate}, "trainer": trainer}
+        (found,) = find(config)
+        error = check_schedule(found, found.size).error
+        assert str(error) == f"scheduler: lr={rate}: a rate is a finite number and not negative. Write 0.1."
+    with pytest.raises(
+        (SchedulerConfigError, ValueError), match=r"finite number and not negative|Invalid learning rate"
+    ):
+        build("cosine", torch.optim.SGD([torch.zeros(1)], lr=rate), Horizon(epochs=2, steps_per_epoch=3))
 
 
 def test_what_hydra_calls_is_left_to_hydra() -> None:
