@@ -211,3 +211,50 @@ def test_defaults_are_torchs(name: str) -> None:
             assert fields[key].default == parameter.default, key
             compared += 1
     assert compared or not set(theirs) & set(fields)
+
+
+@pytest.mark.parametrize("T_mult", [1, 2])
+def test_the_place_within_a_period_may_be_set(T_mult: int) -> None:
+    def seen(module: Any) -> list[Any]:
+        opt = helpers.optimizer()
+        schedule = module.CosineAnnealingWarmRestarts(opt, 4, T_mult)
+        found = []
+        for value in (2, 0.5, 3, 1, 0):
+            schedule.T_cur = value
+            for _ in range(3):
+                opt.step()
+                schedule.step()
+                found.append((schedule.T_cur, schedule.T_i, *helpers.rates(opt)))
+        return found
+
+    assert seen(schedulers) == [pytest.approx(one) for one in seen(lr_scheduler)]
+
+
+@module
+@pytest.mark.parametrize("anneal_strategy", ["cos", "linear"])
+def test_a_state_with_the_function_that_old_torch_kept(module: Any, anneal_strategy: Any) -> None:
+    new, old = helpers.optimizer(), helpers.optimizer()
+    made = {"max_lr": 0.2, "total_steps": 10, "anneal_strategy": anneal_strategy}
+    schedule, legacy = (module.OneCycleLR(opt, **made) for opt in (new, old))
+    del legacy._anneal_func_type
+    state = legacy.state_dict()
+    state["anneal_func"] = getattr(module.OneCycleLR, f"_annealing_{anneal_strategy}")
+    legacy.load_state_dict(state)
+    for _ in range(9):
+        for opt, one in ((new, schedule), (old, legacy)):
+            opt.step()
+            one.step()
+        assert helpers.rates(old) == helpers.rates(new)
+
+
+@module
+def test_a_plateau_with_floors_for_other_groups_than_there_are(module: Any) -> None:
+    opt = helpers.optimizer(2)
+    schedule = module.ReduceLROnPlateau(opt, patience=0, min_lr=[1e-5, 1e-4])
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.05})
+    schedule.step(1.0)
+    with pytest.raises(RuntimeError, match="The number of param groups in the"):
+        schedule.step(1.3)
+    schedule.min_lrs.append(1e-3)
+    schedule.step(1.4)
+    assert helpers.rates(opt)[-1] == pytest.approx(0.005)

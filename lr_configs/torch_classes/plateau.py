@@ -123,7 +123,9 @@ class ReduceLROnPlateau(CurveScheduler, lr_scheduler.ReduceLROnPlateau):
 
     def _reduce_lr(self, epoch: Any) -> None:
         groups = self.groups
-        if self.default_min_lr is None:
+        if self.default_min_lr is None and self.plan is None and len(groups) != len(self.min_lrs):
+            super()._reduce_lr(epoch)  # torch refuses
+        elif self.default_min_lr is None:
             self.min_lrs = [*self.min_lrs, *[self.min_lrs[-1]] * len(groups)][: len(groups)]
         else:
             self.min_lrs = [self.default_min_lr] * len(groups)

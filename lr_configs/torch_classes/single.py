@@ -242,7 +242,12 @@ class CosineAnnealingWarmRestarts(CurveScheduler, lr_scheduler.CosineAnnealingWa
 
     @T_cur.setter
     def T_cur(self, value: float) -> None:
-        pass  # follows from the step
+        # Torch's constructor writes it as well; from then on it follows from the step, which moves with it.
+        if self.writer is not None:
+            t = self.position - self.T_cur + value
+            self.last_epoch = math.floor(t)
+            self.fraction = float(t - self.last_epoch)
+            self.writer.alone = False
 
     @property
     def T_i(self) -> float:
@@ -362,12 +367,17 @@ class OneCycleLR(CurveScheduler, lr_scheduler.OneCycleLR):
             "phases": with_starts(
                 [(p["end_step"], index[p["start_lr"]], index[p["end_lr"]]) for p in self._schedule_phases]
             ),
-            "anneal_strategy": self._anneal_func_type,
+            "anneal_strategy": self._anneal_strategy(),
             "cycle_momentum": self.cycle_momentum,
             "rates": rates,
             "momentums": momentums,
             "base_lrs": self.base_lrs,
         }
+
+    def _anneal_strategy(self) -> str:
+        # States of old versions of torch have the function itself.
+        known: str | None = self.__dict__.get("_anneal_func_type")
+        return known or ("linear" if self.__dict__["anneal_func"].__name__ == "_annealing_linear" else "cos")
 
     def step(self, epoch: Any = None) -> None:
         """Torch's class ends; one that is built from a config holds."""
