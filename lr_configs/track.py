@@ -81,6 +81,7 @@ class Track:
         epoch_updates: the same at the end of the last epoch.
         origin: the same when its clock began.
         position: where on its curve it is.
+        last: the position at the last update of a run that goes on from a checkpoint, or None.
         values: of the metric so far.
         skipped: updates that the gradient scaler prevented.
         ending: an early ending that has begun.
@@ -101,6 +102,7 @@ class Track:
         self.timeline = Timeline()
         self.ticks = self.values = self.origin = 0
         self.position: int | float = 0
+        self.last: int | float | None = None
         self.ending: Ending | None = None
         self.module_steps = False
         scheduler.printer = self._run.say
@@ -176,7 +178,8 @@ class Track:
     def last_position(self, horizon: Horizon | None) -> int | float | None:
         """The position at the last update of the run; None where that is unknown, or a metric decides."""
         if self.timeline.last is not None:
-            return resume.number(self.timeline.last)
+            held = resume.number(self.timeline.last)
+            return held if self.last is None else min(held, self.last)
         if self.monitor is not None or self.end is None or horizon is None:
             return None
         return last_step(self.end)
@@ -220,6 +223,7 @@ class Track:
         self.ticks, self.values, self.module_steps = saved.ticks, saved.values, saved.module_steps
         self.updates, self.epoch_updates, self.origin = saved.updates, saved.epoch_updates, saved.origin
         self.position = saved.position
+        self.last = resume.last_of_run(saved, self.asked, self.timeline)
         self.check_state(saved, state)
         if self.timeline.last is not None and self.position > self.timeline.last:
             self.position = resume.number(self.timeline.last)

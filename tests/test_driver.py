@@ -830,3 +830,22 @@ def test_hooks_are_taken_off_in_any_order(first: int) -> None:
     of.step()
     assert heard == [0, 1, 1 - first]
     assert ("step" in vars(of)) == (first == 0)  # what was inside when it was taken off stays, and does nothing
+
+
+@pytest.mark.parametrize("frequency", [1, 3])
+@pytest.mark.parametrize("by_epoch", [False, True])
+@pytest.mark.parametrize("policy", ["keep", "stretch"])
+def test_an_early_ending_goes_down_to_the_end_of_a_shorter_run(policy: str, by_epoch: bool, frequency: int) -> None:
+    """What the rate is at the last update of this run, not of the one whose schedule goes on."""
+    node = {"name": "linear", "end_factor": 0.1, "start_factor": 1.0, "total_iters": "100%"}
+    node |= {"interval": "epoch" if by_epoch else "step", "frequency": frequency}
+    if by_epoch and frequency == 1:
+        node["total_iters"] = 4  # plain epochs
+    shorter = Horizon(epochs=3, steps_per_epoch=5)
+    saved = Loop(node, RUN).begin().train(5).checkpoint()
+    whole = Loop(node, shorter, policy).begin(saved).train(15).seen
+    ended = Loop(node, shorter, policy).begin(saved).train(7)
+    ended.driver.decay_now("8st")
+    ended.train(15)
+    low = whole[-1] if whole[-1] < whole[2] else 0.0
+    assert rates(ended.optimizer) == [pytest.approx(low)]
