@@ -382,7 +382,7 @@ def _continue(saved: Saved, asked: Asked, policy: str) -> Decision:
     reasons = _reasons(saved, asked)
     if reasons:
         return Refuse(_differs(reasons))
-    return Continue(saved, asked.plan, asked.bases, Timeline(), _end_of(saved, asked), rebuild=False)
+    return Continue(saved, asked.plan, asked.bases, Timeline(), end_of(saved, asked), rebuild=False)
 
 
 def _unchanged(saved: Saved, asked: Asked) -> bool:
@@ -479,7 +479,7 @@ def _differs(reasons: list[str]) -> SchedulerConfigError:
     )
 
 
-def _end_of(saved: Saved, asked: Asked) -> Fraction | None:
+def end_of(saved: Saved, asked: Asked) -> Fraction | None:
     """Where the plan's run ends now, counted in the saved clock."""
     left = saved.rest(asked.limits)
     intervals = None if left is None else left.intervals(saved.by_epoch)

@@ -223,13 +223,22 @@ class Track:
         self.ticks, self.values, self.module_steps = saved.ticks, saved.values, saved.module_steps
         self.updates, self.epoch_updates, self.origin = saved.updates, saved.epoch_updates, saved.origin
         self.position = saved.position
-        self.last = resume.last_of_run(saved, self.asked, self.timeline)
+        self.last = self._last_of_run(saved)
         self.check_state(saved, state)
         if self.timeline.last is not None and self.position > self.timeline.last:
             self.position = resume.number(self.timeline.last)
             self.scheduler.jump(self.position)
         if saved.ending is not None:
             self._end_on(Ending(**saved.ending))
+
+    def _last_of_run(self, saved: Saved) -> int | float | None:
+        """The position at the last update of a run that goes on from a checkpoint; None where its end is unknown."""
+        end, left = resume.end_of(saved, self.asked), saved.rest(self.asked.limits)
+        if end is None or left is None:
+            return None
+        ticks = max(last_step(end) * saved.frequency, saved.ticks)
+        more = left.updates_in(Fraction(ticks - saved.ticks), saved.by_epoch)
+        return self.timeline.position(ticks, saved.updates + int(more or 0), saved.frequency)
 
     def check_state(self, saved: Saved, state: Any) -> None:
         """Give the scheduler its own state.
