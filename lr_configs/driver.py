@@ -32,7 +32,7 @@ from lr_configs.errors import SchedulerConfigError
 from lr_configs.plan import Plan, resolve
 from lr_configs.registry import parse
 from lr_configs.report import Facts
-from lr_configs.rest import Made, rest
+from lr_configs.rest import Made
 from lr_configs.resume import Asked, Continue, Data, Decision, Place, Restart, Saved
 from lr_configs.run import Run, in_whole
 from lr_configs.track import Track, check_ending
@@ -186,7 +186,7 @@ class Driver:
             decision = self._decisions.get(track.name)
             if isinstance(decision, Continue):
                 track.restore(decision, self._scheduler_state(decision.saved))
-            track.rest = rest(track.asked.limits, track.made(self.epoch + 1))
+            track.rest = track.asked.rest(track.made(self.epoch + 1))
         self._decisions, self._loaded = {}, None
         self._listen()
         self.begin_ending()
@@ -202,7 +202,7 @@ class Driver:
     def _begin_again(self, track: Track, decision: Restart | Place, updates: int) -> None:
         self._put_back(track)
         done, epochs = track.updates or updates, self.epoch + 1
-        left = rest(track.asked.limits, track.made(epochs) if track.updates else Made(done, epochs, None))
+        left = track.asked.rest(track.made(epochs) if track.updates else Made(done, epochs, None))
         horizon, plan = track.asked.horizon, track.asked.plan
         if isinstance(decision, Restart) and left is not None:
             horizon = left.horizon
@@ -222,7 +222,7 @@ class Driver:
     def _know_the_whole_run(self) -> None:
         """What was not needed to build the schedules is needed to check them, and to compare runs."""
         for track in self.tracks:
-            asked = Asked(track.asked.plan, track.asked.bases, self.run.limits(track.key))
+            asked = Asked(track.asked.plan, track.asked.bases, self.run.limits(track.key), self.run.left_in_epoch())
             plan = in_whole(asked.plan, asked.horizon)
             track.asked = replace(asked, plan=plan)
             track.plan, track.end = plan, plan.end(asked.horizon)

@@ -110,6 +110,17 @@ class LightningRun:
         by_epochs = () if total is not None or epochs is None else (Horizon(epochs=epochs, steps_per_epoch=per_epoch),)
         return by_epochs if limit is None else (*by_epochs, Horizon(steps=limit, steps_per_epoch=per_epoch))
 
+    def left_in_epoch(self) -> int | None:
+        """What the batches of an epoch that a checkpoint lies in have left."""
+        progress = self.checkpoint().get("loops", {}).get("fit_loop", {}).get("epoch_loop.batch_progress", {})
+        done = progress.get("current", {}).get("processed")
+        batches = self._batches() if self._automatic and done is not None else None
+        if not batches:
+            return None
+        each = int(self.trainer.accumulate_grad_batches)
+        through = progress.get("is_last_batch") or done >= batches  # there may be more batches now
+        return 0 if through else math.ceil(batches / each) - done // each
+
     def resolve(self, node: Any, *, key: str | None = None, optimizer: Any = None) -> Plan:
         """The plan of a schedule; the train dataloader is loaded only where it is needed."""
         if optimizer is not None:

@@ -23,11 +23,14 @@ class Made:
         updates: optimizer updates made so far.
         epochs: epochs that have ended.
         within: updates of the epoch in progress; None where nobody has counted them.
+        left: updates that the epoch in progress has left, where its batches tell: those that are over may have made more
+            updates, or fewer, than they would make now.
     """
 
     updates: int = 0
     epochs: int = 0
     within: int | None = 0
+    left: int | None = None
 
 
 @dataclass(frozen=True)
@@ -119,9 +122,11 @@ def _left(limit: Horizon, made: Made) -> Rest:
     within = made.within
     if within is None:
         within = made.updates - begin if begin <= made.updates <= begin + size else 0
-    left = (limit.total_steps or 0) - begin - within if limit.steps is None else limit.steps - made.updates
+    # Batches that are all over say nothing of an epoch that has not begun.
+    gone = within if made.left is None or not (made.left or within) else size - made.left
+    left = (limit.total_steps or 0) - begin - gone if limit.steps is None else limit.steps - made.updates
     per_epoch = limit.steps_per_epoch if isinstance(limit.steps_per_epoch, tuple) else (limit.steps_per_epoch,)
     following = per_epoch[made.epochs + 1 :] or per_epoch[-1:]
-    alone = Horizon(steps=max(left, 1), steps_per_epoch=(max(size - within, 1), *following))
+    alone = Horizon(steps=max(left, 1), steps_per_epoch=(max(size - gone, 1), *following))
     epochs = alone.total_epochs if left > 0 else Fraction(0)
     return Rest(replace(made, within=within), limit, alone, max(left, 0), epochs)

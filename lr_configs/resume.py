@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -88,16 +88,22 @@ class Asked:
         plan: the schedule, resolved for the whole run.
         bases: what it begins from in each group.
         limits: everything that ends the run; nothing where its end is unknown.
+        left_in_epoch: updates that the epoch in progress has left, where its batches tell.
     """
 
     plan: Plan
     bases: tuple[float, ...]
     limits: tuple[Horizon, ...]
+    left_in_epoch: int | None = None
 
     @property
     def horizon(self) -> Horizon | None:
         """The whole run, or None where its end is unknown."""
         return shortest(self.limits)
+
+    def rest(self, made: Made) -> Rest | None:
+        """What is left of the run after `made`, as it goes on from a checkpoint or begins."""
+        return rest(self.limits, replace(made, left=self.left_in_epoch))
 
     def to_data(self) -> Data:
         """Plain data for a checkpoint."""
@@ -196,9 +202,10 @@ class Saved:
             part = min(Fraction(since) / length, Fraction(1)) if length > 0 else Fraction(1)
         return (self.ticks + part) / self.frequency
 
-    def rest(self, limits: Iterable[Horizon]) -> Rest | None:
-        """What is left of a run with these limits that goes on from here."""
-        return rest(limits, Made(self.updates, self.epochs, self.updates - self.epoch_updates))
+    @property
+    def made(self) -> Made:
+        """What was over of the run."""
+        return Made(self.updates, self.epochs, self.updates - self.epoch_updates)
 
 
 _AS_THEY_ARE = (
@@ -392,18 +399,18 @@ def _unchanged(saved: Saved, asked: Asked) -> bool:
         _same(then["function"], now["function"])
         and _same_bases(then["bases"], now["bases"], saved.groups)
         and size(then["run"]) == size(now["run"])
-        and _left(saved, _limits(then)) == _left(saved, asked.limits)
+        and _left(saved, replace(asked, limits=_limits(then))) == _left(saved, asked)
     )
 
 
-def _limits(then: Data) -> list[Horizon]:
+def _limits(then: Data) -> tuple[Horizon, ...]:
     """What ended the run that wrote a checkpoint."""
     known = [read_horizon(data) for data in then.get("limits", [then["run"]])]
-    return [limit for limit in known if limit is not None]
+    return tuple(limit for limit in known if limit is not None)
 
 
-def _left(saved: Saved, limits: Iterable[Horizon]) -> tuple[int | None, Fraction | None] | None:
-    left = saved.rest(limits)
+def _left(saved: Saved, asked: Asked) -> tuple[int | None, Fraction | None] | None:
+    left = asked.rest(saved.made)
     return None if left is None else (left.updates, left.epochs)
 
 
@@ -481,7 +488,7 @@ def _differs(reasons: list[str]) -> SchedulerConfigError:
 
 def end_of(saved: Saved, asked: Asked) -> Fraction | None:
     """Where the plan's run ends now, counted in the saved clock."""
-    left = saved.rest(asked.limits)
+    left = asked.rest(saved.made)
     intervals = None if left is None else left.intervals(saved.by_epoch)
     return None if intervals is None else (saved.ticks + intervals) / saved.frequency
 
@@ -508,7 +515,7 @@ def _stretched(saved: Saved, asked: Asked) -> Timeline:
     start = saved.exact()
     if start >= saved.end:
         return _held(saved)
-    left = saved.rest(asked.limits)
+    left = asked.rest(saved.made)
     if left is None or left.updates is None:
         raise SchedulerConfigError(
             "resume",

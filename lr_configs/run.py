@@ -35,6 +35,9 @@ class Run(Protocol):
     def limits(self, key: str | None = None) -> tuple[Horizon, ...]:
         """Everything that ends the run, each by itself and in the same counts; from the beginning, `horizon` comes first."""
 
+    def left_in_epoch(self) -> int | None:
+        """Updates that are left of the epoch in progress; None where only its updates tell, and no batches."""
+
     def resolve(self, node: Any, *, key: str | None = None, optimizer: Any = None) -> Plan:
         """The plan of a schedule for this run; `optimizer` is the one that it will be built on, if known."""
 
@@ -75,6 +78,10 @@ class PlainRun:
     def limits(self, key: str | None = None) -> tuple[Horizon, ...]:
         """The same."""
         return () if self._horizon is None else (self._horizon,)
+
+    def left_in_epoch(self) -> int | None:
+        """None."""
+        return None
 
     def resolve(self, node: Any, *, key: str | None = None, optimizer: Any = None) -> Plan:
         """The plan of a schedule for this run."""

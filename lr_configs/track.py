@@ -233,7 +233,7 @@ class Track:
 
     def _last_of_run(self, saved: Saved) -> int | float | None:
         """The position at the last update of a run that goes on from a checkpoint; None where its end is unknown."""
-        end, left = resume.end_of(saved, self.asked), saved.rest(self.asked.limits)
+        end, left = resume.end_of(saved, self.asked), self.asked.rest(saved.made)
         if end is None or left is None:
             return None
         ticks = max(last_step(end) * saved.frequency, saved.ticks)

@@ -239,6 +239,45 @@ def test_stretch_of_an_epoch_that_has_another_length_now() -> None:
     assert decision.timeline.warp == Warp(Fraction(7), 7, Fraction(13), 28)
 
 
+def two_limits(epochs: int, steps: int, per_epoch: int, left: int | None = None) -> Asked:
+    limits = Horizon(epochs=epochs, steps_per_epoch=per_epoch), Horizon(steps=steps, steps_per_epoch=per_epoch)
+    first = min(limits, key=lambda limit: limit.total_steps or 0)
+    return Asked(resolve(COSINE, first), (0.1,), limits, left)
+
+
+@pytest.mark.parametrize(
+    ("request_", "updates", "over"),
+    [
+        (two_limits(6, 55, 10), 10, 40),  # 2 of 6 epochs are over
+        (two_limits(6, 45, 10), 10, 35),
+        (two_limits(6, 27, 3), 10, 12),
+        (two_limits(6, 21, 3), 10, 11),
+        (two_limits(6, 55, 10), 7, 48),  # within the second epoch: two updates are made, eight more with the epoch
+        (two_limits(6, 55, 10, 6), 7, 46),  # its batches have six more
+        (two_limits(6, 50, 10, 6), 7, 43),
+    ],
+)
+def test_stretch_ends_at_the_first_limit_counted_from_the_checkpoint(request_: Asked, updates: int, over: int) -> None:
+    decision = decide(saved(updates=updates), request_, "stretch")
+    assert isinstance(decision, Continue)
+    assert decision.timeline.warp == Warp(Fraction(updates), updates, Fraction(20 - updates), over)
+    assert decision.timeline.last == decision.timeline.warp.at(updates + over - 1)
+
+
+@pytest.mark.parametrize(("steps", "same"), [(21, True), (24, False)])
+def test_another_limit_is_another_run_where_it_ends_it(steps: int, same: bool) -> None:
+    """Both have 18 updates from the beginning; ten made in two epochs, the first ends at 21, the other at 22."""
+    state = replace(saved(updates=10), asked=two_limits(6, 21, 3).to_data())
+    assert isinstance(decide(state, two_limits(6, steps, 3), "restart"), Continue if same else Restart)
+
+
+def test_a_checkpoint_that_says_one_limit_alone() -> None:
+    state = saved()
+    older = replace(state, asked={key: value for key, value in state.asked.items() if key != "limits"})
+    assert decide(older, asked(), "restart") == replace(decide(state, asked(), "restart"), saved=older)
+    assert decide(older, asked(horizon=LONGER), "restart") == Restart()
+
+
 def test_nothing_left_to_stretch_holds() -> None:
     decision = decide(saved(updates=20), asked(horizon=LONGER), "stretch")
     assert isinstance(decision, Continue)

@@ -128,6 +128,57 @@ def test_from_its_beginning_the_run_is_as_long_as_ever(name: str) -> None:
     np.testing.assert_allclose(rates, cosine(np.arange(case.scratch), case.scratch), rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+@pytest.mark.parametrize(
+    ("before", "now", "step", "left"),
+    [
+        # 10 updates in each epoch before, 5 from here on: of the second epoch 1, 3, 9 batches are over
+        (1, 2, 11, (5, 5, 5)),
+        (1, 2, 13, (4, 5, 5)),
+        (1, 2, 19, (1, 5, 5)),
+        # 5 and 10; 2, 8 batches are over
+        (2, 1, 6, (8, 10, 10)),
+        (2, 1, 9, (2, 10, 10)),
+        # 5 and 4 (the last of them from one batch alone); 4, 6 batches are over
+        (2, 3, 7, (3, 4, 4)),
+        (2, 3, 8, (2, 4, 4)),
+    ],
+)
+def test_from_within_an_epoch(
+    before: int, now: int, step: int, left: tuple[int, ...], interval: str, tmp_path: Path
+) -> None:
+    """What is over of it has made more updates, or fewer, than it would make now."""
+    node = {"name": "cosine", "interval": interval}
+    per_epoch, over = -(-BATCHES // before), sum(left)
+    run(node, before, saved(tmp_path), max_epochs=4)
+    ckpt = str(tmp_path / f"step={step}.ckpt")
+    begun = np.cumsum((0, *left[:-1]))
+    for limits in ({"max_epochs": 4}, {"max_epochs": 40, "max_steps": step + over}):
+        rates = run(node, now, policy="restart", ckpt=ckpt, **limits)
+        due = cosine(np.arange(over), over) if interval == "step" else np.repeat(cosine(np.arange(3), 3), left)
+        np.testing.assert_allclose(rates, due, rtol=1e-12, atol=1e-15)
+        rates = run(node, now, policy="stretch", ckpt=ckpt, **limits)
+        if interval == "step":
+            due = cosine(step + np.arange(over) * (4 * per_epoch - step) / over, 4 * per_epoch)
+        else:  # the rate of the epoch in progress holds to its end
+            at = step / per_epoch
+            due = np.repeat([cosine(1, 4), *cosine(at + begun[1:] * (4 - at) / over, 4)], left)
+        np.testing.assert_allclose(rates, due, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "batches", "left"),
+    [("end-step=20", 16, 32), ("end-step=20", 6, 12), ("step=20", 6, 12), ("step=13", 16, 45), ("step=13", 6, 15)],
+)
+def test_from_an_epoch_that_had_another_number_of_batches(name: str, batches: int, left: int, tmp_path: Path) -> None:
+    """Ten batches in each of two epochs, and the second one is over, or three batches of it."""
+    end = ModelCheckpoint(tmp_path, save_top_k=-1, save_on_train_epoch_end=True, filename="end-{step}")
+    run({"name": "none"}, 1, saved(tmp_path), end, max_epochs=4)
+    callback = LRSchedulerCallback("cosine", resume="restart")
+    rates = fit(callback, ckpt=str(tmp_path / f"{name}.ckpt"), batches=batches, max_epochs=4).rates
+    np.testing.assert_allclose(rates, cosine(np.arange(left), left), rtol=1e-12, atol=1e-15)
+
+
 class TwoLimits(PlainRun):
     """A loop of one's own with both limits, which tells what it really makes."""
 

@@ -124,6 +124,29 @@ def test_as_a_loop_with_two_limits_ends() -> None:
     assert len(seen) == 4  # either limit, be it the one that ends a run from its beginning or not
 
 
+@pytest.mark.parametrize(
+    ("per_epoch", "made", "left", "updates"),
+    [
+        (5, (13, 1, 3), 4, 4 + 2 * 5),  # 3 of 10 batches are over, each an update; from here on one in two
+        (5, (17, 1, 7), 2, 2 + 2 * 5),
+        (10, (7, 1, 2), 6, 6 + 2 * 10),  # 4 of 10 batches are over, in two updates; from here on one each
+        (5, (20, 1, 10), 0, 2 * 5),  # all batches, before the epoch ends
+        (5, (20, 2, 0), 0, 2 * 5),  # and behind it
+        (5, (10, 1, 0), 5, 3 * 5),
+    ],
+)
+def test_the_batches_tell_what_the_epoch_in_progress_has_left(
+    per_epoch: int, made: tuple[int, ...], left: int, updates: int
+) -> None:
+    for limits in (both(4, 100, per_epoch), both(100, made[0] + updates, per_epoch)):
+        found = rest(limits, Made(*made, left=left))
+        assert found is not None
+        assert found.updates == updates
+        if left:
+            assert found.updates_at(Fraction(2)) == made[0] + left
+            assert found.epochs == 4 - made[1]
+
+
 def test_updates_at_an_epoch() -> None:
     found = left(both(6, 35, 5), 22, 2, 2)
     assert [found.updates_at(Fraction(epoch)) for epoch in range(6)] == [0, 10, 20, 25, 30, 35]
