@@ -252,6 +252,9 @@ class LRSchedulerCallback(Callback):
         self._loaded = None
         _warn_compiled(driver)
         driver.announce()
+        for differing in dict.fromkeys(self._run.told_otherwise(track.key) for track in driver.tracks):
+            if differing is not None:
+                self._run.say(report.told_otherwise(*differing))
         schedulers = [record.scheduler for record in self._run.records] + [track.scheduler for track in driver.tracks]
         driven = {id(getattr(scheduler, "optimizer", None)) for scheduler in schedulers}
         for number, optimizer in enumerate(trainer.optimizers if driver.tracks else ()):

@@ -99,12 +99,25 @@ class LightningRun:
 
     def limits(self, key: str | None = None) -> tuple[Horizon, ...]:
         """max_epochs and max_steps, or `total_steps` in their place."""
-        epochs, limit = self._epochs, self._limit(key)
+        return self._limits(self._total(key))
+
+    def told_otherwise(self, key: str | None = None) -> tuple[int, int] | None:
+        """`total_steps` and the updates that the trainer's own limits give, where the two differ.
+
+        None also where that cannot be known, as in manual optimization.
+        """
+        total = self._total(key)
+        own = shortest(self._limits(None)) if total is not None and self._automatic else None
+        found = None if own is None else own.total_steps
+        return None if total is None or found in (None, total) else (total, int(found))
+
+    def _limits(self, total: int | None) -> tuple[Horizon, ...]:
+        epochs, limit = self._epochs, self._limit(total)
         batches = self._batches()
         if not batches:  # epochs and updates cannot be compared
             known = Horizon(steps=limit) if limit is not None else Horizon(epochs=epochs) if epochs else None
             return () if known is None else (known,)
-        per_epoch, total = self._updates(batches, epochs), self._total(key)
+        per_epoch = self._updates(batches, epochs)
         if total is not None and epochs and not self._automatic and total % epochs == 0:
             per_epoch = total // epochs  # a batch may have several updates, or some batches none
         by_epochs = () if total is not None or epochs is None else (Horizon(epochs=epochs, steps_per_epoch=per_epoch),)
@@ -126,7 +139,9 @@ class LightningRun:
         if optimizer is not None:
             self.remember(optimizer)
         epochs = None if self._total(key) is not None else self._epochs
-        plan = resolve_for(node, Facts(epochs, self._limit(key), lambda: self.horizon(key), self._why_unknown))
+        plan = resolve_for(
+            node, Facts(epochs, self._limit(self._total(key)), lambda: self.horizon(key), self._why_unknown)
+        )
         self._resolved.append(plan)
         return plan
 
@@ -154,9 +169,8 @@ class LightningRun:
                 "Set total_steps on LRSchedulerCallback, the updates of each optimizer",
             )
 
-    def _limit(self, key: str | None) -> int | None:
+    def _limit(self, total: int | None) -> int | None:
         """Updates of each optimizer that the run is limited to."""
-        total = self._total(key)
         steps = self.trainer.max_steps if total is None else total
         if steps is None or steps <= 0:
             return None

@@ -462,6 +462,16 @@ def undriven(number: int, optimizer: Any) -> str:
     return f"optimizer {number} ({type(optimizer).__name__}) | driven by no schedule | lr {rates}"
 
 
+def told_otherwise(total: int, updates: int) -> str:
+    """A line about a `total_steps` that is not what the trainer will do.
+
+    >>> told_otherwise(10, 200)
+    'total_steps=10, and the trainer makes 200 updates: more than planned'
+    """
+    what = "more than planned" if updates > total else "the schedule is cut short"
+    return f"total_steps={total}, and the trainer makes {updates} updates: {what}"
+
+
 def overruns(schedules: Sequence[Facts]) -> dict[str, str]:
     """A line about each schedule that feels more updates than were planned, by its key."""
     found = {}

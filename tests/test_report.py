@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from helpers import CURVED, TWINS, optimizer
-from lightning_helpers import Tiny, fit
+from lightning_helpers import Tiny, fit, loader, trainer
 
 from lr_configs import Horizon, LRSchedulerCallback
 from lr_configs.driver import Driver
@@ -488,3 +488,20 @@ def test_two_critic_steps_per_batch(capsys: pytest.CaptureFixture[str]) -> None:
         "optimizer 0 cosine: more updates than planned: 20 by now, and the schedule was laid out for 15. "
         "Give their number: total_steps of LRSchedulerCallback, or the Horizon",
     ]
+
+
+@pytest.mark.parametrize(
+    ("total", "said"),
+    [
+        (10, "total_steps=10, and the trainer makes 20 updates: more than planned"),
+        (30, "total_steps=30, and the trainer makes 20 updates: the schedule is cut short"),
+        (20, None),
+    ],
+)
+def test_total_steps_that_the_trainer_does_not_make_are_said_at_fit_start(
+    total: int, said: str | None, capsys: Any
+) -> None:
+    callback = LRSchedulerCallback("cosine", total_steps=total)
+    trainer(callback, max_epochs=10, accumulate_grad_batches=2).fit(Tiny(), loader(4), loader(1))
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("total_steps")]
+    assert lines == ([] if said is None else [said])
