@@ -1,7 +1,6 @@
 """Lightning Fabric: a loop of one's own on any device and in any number of processes, with the same schedules.
 
-pip install lightning
-python examples/fabric.py --folder /tmp/run                     # stop it at any moment, and call it again
+python examples/fabric.py --folder /tmp/run    # (pip install lightning) stop it at any moment, and call it again
 """
 
 from __future__ import annotations
