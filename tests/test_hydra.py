@@ -333,7 +333,9 @@ def test_lists() -> None:
         (ObjectType.GROUP, True, False),
         (ObjectType.CONFIG, False, True),
     ):
-        assert source.list("", kind) == (["model"] if groups else [])
+        assert source.list("", kind) == (["hydra", "model"] if groups else [])
+        assert source.list("hydra", kind) == (["sweeper"] if groups else [])
+        assert source.list("hydra/sweeper", kind) == (["lr_grid", "lr_optuna"] if configs else [])
         assert source.list("model", kind) == (["scheduler"] if groups else [])
         assert source.list("model/scheduler", kind) == (names if configs else [])
         assert source.list("other", kind) == []
