@@ -281,19 +281,27 @@ def test_groups_join_a_one_cycle_with_bounds_in_proportion() -> None:
 # ---------------------------------------------------------------------------------------- a plateau
 
 
-@pytest.mark.parametrize("min_lr", [0.0, [0.04, 0.02, 0.01]])
-def test_the_floor_of_a_group_that_joins_a_plateau(min_lr: Any) -> None:
+def test_the_floor_of_a_group_that_joins_a_plateau() -> None:
     opt = optimizer(3)
-    schedule = ours.ReduceLROnPlateau(opt, factor=0.1, patience=0, min_lr=min_lr)
+    schedule = ours.ReduceLROnPlateau(opt, factor=0.1, patience=0, min_lr=0.02)
     schedule.step(1.0)
     join(opt, 0.5)
     schedule.step(1.0)
-    lows = [0.0] * 3 if min_lr == 0.0 else min_lr
-    expected = [max(0.1 / (i + 1) / 10, low) for i, low in enumerate(lows)]
-    assert rates(opt) == pytest.approx([*expected, max(0.05, lows[-1])])
+    expected = [max(0.1 / (i + 1) / 10, 0.02) for i in range(3)]
+    assert rates(opt) == pytest.approx([*expected, 0.05])
     schedule.step(1.0)
     schedule.step(1.0)
-    assert rates(opt)[3] == pytest.approx(max(0.0005, lows[-1]))
+    assert rates(opt)[3] == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize("module", [ours, T])
+def test_floors_by_group_say_nothing_of_one_that_joins(module: Any) -> None:
+    opt = optimizer(3)
+    schedule = module.ReduceLROnPlateau(opt, factor=0.1, patience=0, min_lr=[0.04, 0.02, 0.01])
+    schedule.step(1.0)
+    join(opt, 0.5)
+    with pytest.raises(RuntimeError, match="number of param groups"):
+        schedule.step(1.0)
 
 
 @pytest.mark.parametrize("tensor", [None, torch.float64])
