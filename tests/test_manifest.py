@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from helpers import together
 from hydra.errors import CompactHydraException
 from hydra_apps import VERSION_BASE
 from lightning_helpers import Tiny, fit, loader, trainer
@@ -437,9 +438,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn"])
 def test_one_of_several_processes_writes(strategy: str, tmp_path: Path) -> None:
     (tmp_path / "job.py").write_text(DDP.format(tests=str(Path(__file__).parent), node=NODE))
-    done = subprocess.run(
-        [sys.executable, "job.py", strategy], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
-    )
+    done = together([sys.executable, "job.py", strategy], tmp_path, "job")
     assert done.returncode == 0, done.stderr[-3000:]
     found = manifest(tmp_path / "job")
     assert (found["status"], found["attempt"], found["updates"]) == ("finished", 1, 12)

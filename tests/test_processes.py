@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import together
 
 from lr_configs import Horizon, curve
 
@@ -40,12 +40,7 @@ if __name__ == "__main__":
 def launch(folder: Path, node: Any, ckpt: str | None = None, **kwargs: Any) -> tuple[list[list[float]], str]:
     script = folder / "job.py"
     script.write_text(SCRIPT.format(tests=str(Path(__file__).parent)))
-    for old in folder.glob("rates*.json"):
-        old.unlink()
-    done = subprocess.run(
-        [sys.executable, str(script), json.dumps([node, kwargs, ckpt])],
-        cwd=folder, capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
+    done = together([sys.executable, str(script), json.dumps([node, kwargs, ckpt])], folder, "rates*.json")
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads(path.read_text()) for path in sorted(folder.glob("rates*.json"))], done.stdout
 
