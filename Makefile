@@ -111,35 +111,33 @@ $(VENV)/.$(YAML_SERVER): | $(VENV)/bin/python
 	if command -v npm > /dev/null; then \
 		npm install --silent --no-audit --no-fund --prefix $(VENV)/node $(YAML_SERVER) && touch $@; fi
 
-# Torch is not installed twice: behind its own packages, this environment has those of the first one.
+# Torch is not installed twice: behind its own packages, such an environment has those of the first one.
+define environment
+$(BIN)/python -m venv --clear --without-pip $(1)
+$(BIN)/python -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" \
+	> $$(echo $(1)/lib/python*/site-packages)/first_environment.pth
+endef
+
 $(HYDRA14)/.dev: constraints-hydra14.txt $(VENV)/.dev
-	$(BIN)/python -m venv --clear --without-pip $(HYDRA14)
+	$(call environment,$(HYDRA14))
 	$(BIN)/python -m pip --python $(HYDRA14)/bin/python install --quiet --no-deps --requirement constraints-hydra14.txt
-	$(BIN)/python -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" \
-		> $$(echo $(HYDRA14)/lib/python*/site-packages)/first_environment.pth
 	touch $@
 
 # Timm is installed without torchvision, which its schedulers do not need.
 $(PARITY)/.dev: pyproject.toml constraints.txt $(VENV)/.dev
-	$(BIN)/python -m venv --clear --without-pip $(PARITY)
-	$(BIN)/python -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" \
-		> $$(echo $(PARITY)/lib/python*/site-packages)/first_environment.pth
-	$(BIN)/python -m pip --python $(PARITY) install --quiet --constraint constraints.txt transformers accelerate
-	$(BIN)/python -m pip --python $(PARITY) install --quiet --no-deps --constraint constraints.txt timm
+	$(call environment,$(PARITY))
+	$(BIN)/python -m pip --python $(PARITY)/bin/python install --quiet --constraint constraints.txt transformers accelerate
+	$(BIN)/python -m pip --python $(PARITY)/bin/python install --quiet --no-deps --constraint constraints.txt timm
 	touch $@
 
 $(OPTUNA4)/.dev: constraints-optuna4.txt $(VENV)/.dev
-	$(BIN)/python -m venv --clear --without-pip $(OPTUNA4)
-	$(BIN)/python -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" \
-		> $$(echo $(OPTUNA4)/lib/python*/site-packages)/first_environment.pth
+	$(call environment,$(OPTUNA4))
 	$(BIN)/python -m pip --python $(OPTUNA4)/bin/python install --quiet --no-deps --requirement constraints-optuna4.txt
 	touch $@
 
 # Hydra's launcher for Ray wants a cloudpickle of its own.
 $(RAY)/.dev: constraints-ray.txt $(VENV)/.dev
-	$(BIN)/python -m venv --clear --without-pip $(RAY)
-	$(BIN)/python -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" \
-		> $$(echo $(RAY)/lib/python*/site-packages)/first_environment.pth
+	$(call environment,$(RAY))
 	$(BIN)/python -m pip --python $(RAY)/bin/python install --quiet --requirement constraints-ray.txt
 	touch $@
 
