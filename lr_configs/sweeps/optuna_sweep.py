@@ -14,6 +14,7 @@ from hydra.errors import CompactHydraException
 from omegaconf import OmegaConf
 
 from lr_configs.errors import SchedulerConfigError
+from lr_configs.registry import plain
 from lr_configs.sweeps.files import LaterVersion, Unreadable, one_line, write_json
 from lr_configs.sweeps.folder import SweepFolder
 from lr_configs.sweeps.grid import Launch, Numbers
@@ -24,6 +25,7 @@ from lr_configs.sweeps.study import (
     DIRECTIONS,
     TRIAL,
     Handle,
+    close_storage,
     needs_optuna,
     open_storage,
     open_study,
@@ -215,12 +217,12 @@ def sweep(
     """
     try:
         needs_optuna()
-        plain = {key: _plain(value) for key, value in {**settings, **conditions}.items()}
-        plain["directions"] = (
-            tuple(plain["directions"]) if isinstance(plain["directions"], list) else (plain["directions"],)
+        asked: dict[str, Any] = plain({**settings, **conditions})
+        asked["directions"] = (
+            tuple(asked["directions"]) if isinstance(asked["directions"], list) else (asked["directions"],)
         )
-        group, ranges, conditional = plain.pop("group"), plain.pop("ranges"), plain.pop("conditional")
-        kept = Settings(**plain)
+        group, ranges, conditional = asked.pop("group"), asked.pop("ranges"), asked.pop("conditional")
+        kept = Settings(**asked)
         chosen = config.hydra.runtime.choices.get(group)
         space = read_space(
             written, hydra_context.config_loader, group=group, schedule=chosen, ranges=ranges, conditional=conditional
@@ -234,14 +236,9 @@ def sweep(
             try:
                 return _run(space, kept, launch, environment, folder.path, storage)
             finally:
-                storage.remove_session()
-                storage.engine.dispose()
+                close_storage(storage)
     except SchedulerConfigError as error:
         raise CompactHydraException(str(error)) from None
-
-
-def _plain(value: Any) -> Any:
-    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 def _run(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.lightning_run import callback_bases
 from lr_configs.sweeps import current
-from lr_configs.sweeps.study import Handle, needs_optuna, open_storage, part
+from lr_configs.sweeps.study import Handle, close_storage, needs_optuna, open_storage, part
 
 if TYPE_CHECKING:
     from pytorch_lightning import LightningModule, Trainer
@@ -105,6 +105,5 @@ class Pruning(Callback):
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Close the storage."""
         if self._storage is not None:
-            self._storage.remove_session()
-            self._storage.engine.dispose()
+            close_storage(self._storage)
             self._trial = self._storage = None

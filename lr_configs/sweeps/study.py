@@ -98,6 +98,12 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
         ) from None
 
 
+def close_storage(storage: Any) -> None:
+    """Let go of what :func:`open_storage` has opened."""
+    storage.remove_session()
+    storage.engine.dispose()
+
+
 def shown(url: str) -> str:
     """A URL without its password.
 

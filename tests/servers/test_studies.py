@@ -17,13 +17,10 @@ from typing import Any
 import optuna
 import pytest
 from conftest import until
+from hydra_apps import app, outcome, ran, start
+from test_lr_optuna import CODE, CONFIG, SPACE
 
-TESTS = Path(__file__).parents[1]
-sys.path.insert(0, str(TESTS))
-from hydra_apps import app, outcome, start  # noqa: E402
-from test_lr_optuna import CODE, CONFIG, SPACE, ran  # noqa: E402
-
-from lr_configs.sweeps.study import open_storage  # noqa: E402
+from lr_configs.sweeps.study import close_storage, open_storage
 
 
 def port() -> int:
@@ -65,8 +62,7 @@ def states(url: str, name: str) -> list[str]:
     try:
         return [trial.state.name for trial in optuna.load_study(study_name=name, storage=storage).get_trials()]
     finally:
-        storage.remove_session()
-        storage.engine.dispose()
+        close_storage(storage)
 
 
 def test_two_sweeps_share_a_study_and_a_killed_one_goes_on(postgres: str, tmp_path: Path) -> None:
