@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,3 +137,26 @@ def together(command: list[str], folder: Path, leftovers: str) -> subprocess.Com
         if "terminate called without an active exception" not in done.stderr:
             break
     return done
+
+
+def loaded(script: Path) -> Any:
+    """The module of a script that lies in no package."""
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    assert spec is not None
+    assert spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    sys.modules[script.stem] = found  # dataclasses look their module up
+    spec.loader.exec_module(found)
+    return found
+
+
+class Interrupted(dict):  # type: ignore[type-arg]
+    """A parameter group in which the next write of its rate, once `armed`, is followed by Ctrl-C."""
+
+    armed = False
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        if Interrupted.armed and key == "lr":
+            Interrupted.armed = False
+            signal.raise_signal(signal.SIGINT)

@@ -72,6 +72,21 @@ def run(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> str
     return out
 
 
+def multirun(folder: Path, *arguments: str, code: int = 0, **options: Any) -> str:
+    """What an app's sweep prints on both streams."""
+    found, out, error = outcome(start(folder, "-W", "error", "app.py", "-m", *arguments, **options))
+    assert found == code, out + error
+    return out + error
+
+
+def ran(folder: Path) -> list[str]:
+    """The lines that jobs have appended to ``ran.txt`` since the last look."""
+    path = folder / "ran.txt"
+    lines = path.read_text().splitlines() if path.exists() else []
+    path.unlink(missing_ok=True)
+    return lines
+
+
 def failure(folder: Path, *arguments: str) -> str:
     """What an app that must fail prints to stderr."""
     code, _, error = outcome(start(folder, "-W", "error", "app.py", *arguments))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from helpers import optimizer
+from helpers import loaded, optimizer
 
 from lr_configs import available, build
 
@@ -19,12 +18,7 @@ SCRIPT = Path(__file__).parents[1] / "docs" / "gallery.py"
 
 @pytest.fixture(scope="module")
 def script() -> Any:
-    spec = importlib.util.spec_from_file_location("gallery", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    return loaded(SCRIPT)
 
 
 def test_the_gallery_is_up_to_date(script: Any, capsys: Any) -> None:

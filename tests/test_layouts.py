@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 from typing import Any
 
 import pytest
 import torch
-from helpers import optimizer, rates
+from helpers import Interrupted, optimizer, rates
 
 import lr_configs.schedulers as ours
 from lr_configs import build
@@ -80,22 +79,13 @@ def test_an_edit_to_the_rate_of_the_next_step_is_an_edit(layout: str, i: int) ->
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("i", [0, 2, -1])
 def test_a_write_that_is_interrupted_is_no_edit(layout: str, i: int) -> None:
-    class Group(dict):  # type: ignore[type-arg]
-        armed = False
-
-        def __setitem__(self, key: str, value: Any) -> None:
-            super().__setitem__(key, value)
-            if Group.armed and key == "lr":
-                Group.armed = False
-                signal.raise_signal(signal.SIGINT)
-
     opt, schedule = made(layout)
     before = rates(opt)
-    opt.param_groups[i] = Group(opt.param_groups[i])
+    opt.param_groups[i] = Interrupted(opt.param_groups[i])
     for quick in (False, True):
         if quick:
             schedule.jump(4)
-        Group.armed = True
+        Interrupted.armed = True
         with pytest.raises(KeyboardInterrupt):
             schedule.jump(5)
         assert rates(opt) == before

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra_apps import HEAVY, VERSION_BASE, app, completion, outcome, start
+from hydra_apps import HEAVY, VERSION_BASE, app, completion, multirun, outcome, ran, start
 
 from lr_configs.sweeps.files import read_json
 from lr_configs.sweeps.folder import manifests
@@ -61,21 +61,6 @@ def folder(tmp_path: Path) -> Path:
     return app(tmp_path, {"config.yaml": CONFIG}, CODE)
 
 
-def sweep(folder: Path, *arguments: str, code: int = 0, **options: Any) -> str:
-    """What a sweep prints on both streams."""
-    found, out, error = outcome(start(folder, "-W", "error", "app.py", "-m", *arguments, **options))
-    assert found == code, error
-    return out + error
-
-
-def ran(folder: Path) -> list[str]:
-    """What has run since the last look: number, schedule, x and y of each job."""
-    path = folder / "ran.txt"
-    lines = path.read_text().splitlines() if path.exists() else []
-    path.unlink(missing_ok=True)
-    return lines
-
-
 def statuses(folder: Path) -> dict[str, str]:
     """The jobs' folders and what became of each."""
     return {path.parent.name: read(path).status for path in manifests(folder / "sweep")}
@@ -93,28 +78,28 @@ def wait_for(condition: Any) -> None:
 
 
 def test_a_sweep_and_the_same_command_again(folder: Path) -> None:
-    said = sweep(folder, "x=1,2", "y=3,4")
+    said = multirun(folder, "x=1,2", "y=3,4")
     assert "4 jobs: 4 to run" in said
     assert ran(folder) == ["0 cosine 1 3", "1 cosine 1 4", "2 cosine 2 3", "3 cosine 2 4"]
     assert statuses(folder) == dict.fromkeys("0123", "finished")
     found = data(folder, "2")
     assert (found["value"], found["overrides"], found["number"]) == (2.3, ["x=2", "y=3"], 2)
     assert found["command"] == "python app.py x=2 y=3"
-    assert "4 jobs: 4 finished before, 0 to run" in sweep(folder, "x=1,2", "y=3,4")
+    assert "4 jobs: 4 finished before, 0 to run" in multirun(folder, "x=1,2", "y=3,4")
     assert ran(folder) == []
     assert (folder / "sweep/multirun.yaml").exists()  # as Hydra's own sweeper leaves it
 
 
 def test_a_failure_hides_no_other_job_and_is_run_again(folder: Path) -> None:
     (folder / "fail-2").touch()
-    said = sweep(folder, "x=1,2,3", code=1)
+    said = multirun(folder, "x=1,2,3", code=1)
     assert ran(folder) == ["0 cosine 1 0", "1 cosine 2 0", "2 cosine 3 0"]
     assert "1 of 3 jobs did not finish:\n  job 1, x=2: ValueError: x is 2 [app.py:" in said
     assert "The same command runs them again" in said
     assert statuses(folder) == {"0": "finished", "1": "failed", "2": "finished"}
     assert "Traceback" in (folder / "sweep/1/app.log").read_text()
     (folder / "fail-2").unlink()
-    sweep(folder, "x=1,2,3")
+    multirun(folder, "x=1,2,3")
     assert ran(folder) == ["1 cosine 2 0"]
     assert data(folder, "1")["attempt"] == 2
 
@@ -122,34 +107,34 @@ def test_a_failure_hides_no_other_job_and_is_run_again(folder: Path) -> None:
 def test_a_job_that_takes_its_process_with_it(folder: Path) -> None:
     """The next call runs it and all behind it, and what was finished stays."""
     (folder / "die-2").touch()
-    sweep(folder, "x=1,2,3", code=-9)
+    multirun(folder, "x=1,2,3", code=-9)
     assert statuses(folder) == {"0": "finished", "1": "killed"}
     (folder / "die-2").unlink()
     ran(folder)
-    sweep(folder, "x=1,2,3")
+    multirun(folder, "x=1,2,3")
     assert ran(folder) == ["1 cosine 2 0", "2 cosine 3 0"]
     assert statuses(folder) == dict.fromkeys("012", "finished")
 
 
 def test_more_jobs_may_join(folder: Path) -> None:
     """Each keeps its number and its folder, wherever its value stands in the new list."""
-    sweep(folder, "x=1,2", "y=3")
-    sweep(folder, "x=0,1,2", "y=3,5")
+    multirun(folder, "x=1,2", "y=3")
+    multirun(folder, "x=0,1,2", "y=3,5")
     assert ran(folder)[2:] == ["2 cosine 0 3", "3 cosine 0 5", "4 cosine 1 5", "5 cosine 2 5"]
     assert [data(folder, str(i))["overrides"] for i in range(3)] == [["x=1", "y=3"], ["x=2", "y=3"], ["x=0", "y=3"]]
-    assert "6 jobs: 6 finished before, 0 to run" in sweep(folder, "x=0,1,2", "y=3,5")
+    assert "6 jobs: 6 finished before, 0 to run" in multirun(folder, "x=0,1,2", "y=3,5")
 
 
 def test_equal_jobs_are_as_many_as_were_asked_for(folder: Path) -> None:
-    sweep(folder, "x=1,1,2")
+    multirun(folder, "x=1,1,2")
     assert ran(folder) == ["0 cosine 1 0", "1 cosine 1 0", "2 cosine 2 0"]
-    sweep(folder, "x=1,1,2")
+    multirun(folder, "x=1,1,2")
     assert ran(folder) == []
 
 
 def test_two_sweeps_in_one_folder(folder: Path) -> None:
-    sweep(folder, "x=1,2")
-    said = sweep(folder, "x=1", "y=7,8", code=1)
+    multirun(folder, "x=1,2")
+    said = multirun(folder, "x=1", "y=7,8", code=1)
     assert "2 of the 2 jobs in this folder, the first being x=1, are not of this sweep, whose first is x=1 y=7" in said
     assert "hydra.sweep.dir" in said
     assert "Traceback" not in said
@@ -160,7 +145,7 @@ def test_two_sweeps_at_once_in_one_folder(folder: Path) -> None:
     (folder / "wait-1").touch()
     first = start(folder, "app.py", "-m", "x=1,2")
     wait_for((folder / "ran.txt").exists)
-    said = sweep(folder, "x=1,2", code=1)
+    said = multirun(folder, "x=1,2", code=1)
     assert f"another sweep is at work in this folder: process {first.pid}" in said
     (folder / "wait-1").unlink()
     code, _, error = outcome(first)
@@ -179,7 +164,7 @@ def test_the_sweeper_is_killed_and_what_held_the_folder_is_no_obstacle(folder: P
     assert statuses(folder) == {"0": "finished", "1": "killed"}
     (folder / "wait-2").unlink()
     ran(folder)
-    sweep(folder, "x=1,2,3")
+    multirun(folder, "x=1,2,3")
     assert ran(folder) == ["1 cosine 2 0", "2 cosine 3 0"]
 
 
@@ -194,10 +179,10 @@ def test_an_interrupted_sweep(folder: Path) -> None:
 
 
 def test_a_config_file_that_was_changed_is_said(folder: Path) -> None:
-    sweep(folder, "x=1,2")
+    multirun(folder, "x=1,2")
     config = folder / "conf/config.yaml"
     config.write_text(config.read_text().replace("y: 0", "y: 6"))
-    said = sweep(folder, "x=1,2,3")
+    said = multirun(folder, "x=1,2,3")
     assert "the config has changed since jobs of this sweep ran: y 0 -> 6" in said
     assert ran(folder) == ["0 cosine 1 0", "1 cosine 2 0", "2 cosine 3 6"]
 
@@ -214,34 +199,34 @@ def test_a_config_file_that_was_changed_is_said(folder: Path) -> None:
     ],
 )
 def test_a_folder_of_a_later_version(name: str, text: str, match: str, folder: Path) -> None:
-    sweep(folder, "x=1")
+    multirun(folder, "x=1")
     (folder / "sweep" / name).write_text(text)
-    said = sweep(folder, "x=1", code=1)
+    said = multirun(folder, "x=1", code=1)
     assert match in said
     assert "Traceback" not in said
     assert len(ran(folder)) == 1
 
 
 def test_a_manifest_that_was_cut_off(folder: Path) -> None:
-    sweep(folder, "x=1,2")
+    multirun(folder, "x=1,2")
     path = folder / "sweep/1/manifest.json"
     path.write_bytes(path.read_bytes()[:100])
-    said = sweep(folder, "x=1,2")
+    said = multirun(folder, "x=1,2")
     assert "1/manifest.json is cut off in the middle: the job is run again" in said
     assert ran(folder)[2:] == ["1 cosine 2 0"]
 
 
 def test_a_lost_list_of_jobs_is_found_again_in_the_manifests(folder: Path) -> None:
-    sweep(folder, "x=1,2")
+    multirun(folder, "x=1,2")
     (folder / "sweep/sweep.json").unlink()
-    sweep(folder, "x=1,2,3")
+    multirun(folder, "x=1,2,3")
     assert ran(folder)[2:] == ["2 cosine 3 0"]
 
 
 def test_folders_named_by_the_overrides(folder: Path) -> None:
     named = "hydra.sweep.subdir=${hydra.job.override_dirname}"
-    sweep(folder, "scheduler=step,rex", "x=1", named)
-    sweep(folder, "scheduler=step,rex", "x=1", named)
+    multirun(folder, "scheduler=step,rex", "x=1", named)
+    multirun(folder, "scheduler=step,rex", "x=1", named)
     assert ran(folder) == ["0 step 1 0", "1 rex 1 0"]
     assert statuses(folder) == {"scheduler=rex,x=1": "finished", "scheduler=step,x=1": "finished"}
 
@@ -251,18 +236,18 @@ def test_the_sweepers_own_parameters_and_batches(folder: Path) -> None:
     text = "  sweep: {dir: sweep}\n  sweeper: {max_batch_size: 2, params: {scheduler: 'step,rex', x: 'range(1,4)'}}"
     config.write_text(config.read_text().replace("  sweep: {dir: sweep}", text))
     (folder / "fail-1").touch()
-    said = sweep(folder, "y=2", code=1)
+    said = multirun(folder, "y=2", code=1)
     assert said.count("Launching 2 jobs") == 3
     assert len(ran(folder)) == 6
     assert "2 of 6 jobs did not finish" in said
     (folder / "fail-1").unlink()
-    sweep(folder, "y=2")
+    multirun(folder, "y=2")
     assert ran(folder) == ["0 step 1 2", "3 rex 1 2"]
 
 
 def test_a_mistake_in_one_job_starts_none(folder: Path) -> None:
     """As under Hydra's own sweeper; the folder is free afterwards."""
-    said = sweep(folder, "scheduler=step,no_such", code=1)
+    said = multirun(folder, "scheduler=step,no_such", code=1)
     assert "no_such" in said
     assert ran(folder) == []
     assert not list(manifests(folder / "sweep"))
@@ -309,11 +294,11 @@ def test_parallel_jobs_keep_their_numbers(folder: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     (folder / "fail-2").touch()
     (folder / "fail-4").touch()
-    sweep(folder, "x=1,2,3,4", *JOBLIB, code=1)
+    multirun(folder, "x=1,2,3,4", *JOBLIB, code=1)
     assert sorted(ran(folder)) == [f"{i} cosine {i + 1} 0" for i in range(4)]
     (folder / "fail-2").unlink()
     (folder / "fail-4").unlink()
-    sweep(folder, "x=1,2,3,4", *JOBLIB)
+    multirun(folder, "x=1,2,3,4", *JOBLIB)
     assert sorted(ran(folder)) == ["1 cosine 2 0", "3 cosine 4 0"]
     assert statuses(folder) == dict.fromkeys("0123", "finished")
     assert data(folder, "3")["command"] == "python app.py x=4"
@@ -328,7 +313,7 @@ def test_a_killed_worker_and_jobs_that_outlive_their_sweeper(folder: Path) -> No
     assert before["1"] == "killed"
     (folder / "die-2").unlink()
     ran(folder)
-    sweep(folder, "x=1,2,3", *JOBLIB)
+    multirun(folder, "x=1,2,3", *JOBLIB)
     assert {line.split()[0] for line in ran(folder)} == {"0", "1", "2"} - {
         k for k, v in before.items() if v == "finished"
     }
@@ -350,7 +335,7 @@ def test_a_killed_sweeper_of_parallel_jobs(folder: Path) -> None:
     wait_for(lambda: "running" not in statuses(folder).values())
     before = statuses(folder)
     ran(folder)
-    sweep(folder, "x=1,2,3,4", *JOBLIB)
+    multirun(folder, "x=1,2,3,4", *JOBLIB)
     assert statuses(folder) == dict.fromkeys("0123", "finished")
     left = {number for number in "0123" if before.get(number) != "finished"}
     assert sorted(line.split()[0] for line in ran(folder)) == sorted(left)
@@ -378,10 +363,10 @@ def test_jobs_that_still_run_are_left_alone(folder: Path) -> None:
     other = subprocess.Popen([sys.executable, "-c", code], cwd=folder, **pipes)
     assert other.stdout is not None
     other.stdout.readline()
-    assert "3 jobs: 1 still running elsewhere, 2 to run" in sweep(folder, "x=1,2,3")
+    assert "3 jobs: 1 still running elsewhere, 2 to run" in multirun(folder, "x=1,2,3")
     assert ran(folder) == ["0 cosine 1 0", "2 cosine 3 0"]
     other.communicate("")
-    assert "3 jobs: 3 finished before, 0 to run" in sweep(folder, "x=1,2,3")
+    assert "3 jobs: 3 finished before, 0 to run" in multirun(folder, "x=1,2,3")
 
 
 # --- what Hydra sees -------------------------------------------------------------------------------------------------
@@ -398,7 +383,7 @@ def test_the_group_of_schedules_may_be_another(folder: Path) -> None:
         CONFIG.replace("lr-configs://", "lr-configs://model/scheduler").replace("- scheduler", "- model/scheduler")
     )
     (folder / "app.py").write_text(CODE.replace("cfg.scheduler", "cfg.model.scheduler"))
-    sweep(folder, "model/scheduler=step,rex")
+    multirun(folder, "model/scheduler=step,rex")
     assert ran(folder) == ["0 step 0 0", "1 rex 0 0"]
 
 
@@ -406,7 +391,7 @@ def test_the_hydra_callback_alone(folder: Path) -> None:
     """Under Hydra's own sweeper, and in a single run."""
     mine = "+hydra.callbacks.manifest._target_=lr_configs.sweeps.JobManifest"
     (folder / "fail-2").touch()
-    sweep(folder, "hydra/sweeper=basic", "x=1,2", mine, code=1)
+    multirun(folder, "hydra/sweeper=basic", "x=1,2", mine, code=1)
     assert statuses(folder) == {"0": "finished", "1": "failed"}
     code, _, error = outcome(start(folder, "app.py", "x=1", "hydra.run.dir=single", mine))
     assert code == 0, error
@@ -417,11 +402,11 @@ def test_the_hydra_callback_alone(folder: Path) -> None:
 
 def test_the_command_has_hydras_flags_and_quotes(folder: Path) -> None:
     (folder / "conf/other.yaml").write_text(CONFIG)
-    sweep(folder, "--config-name", "other", "x=1", "+note='a b','c;d'")
+    multirun(folder, "--config-name", "other", "x=1", "+note='a b','c;d'")
     assert data(folder, "1")["command"] == "python app.py --config-name other x=1 '+note='\"'\"'c;d'\"'\"''"
     assert read_json(folder / "sweep/sweep.json")["command"].startswith("python app.py -m --config-name other x=1 ")
 
 
 def test_the_file_lists_every_job(folder: Path) -> None:
-    sweep(folder, "x=1,2")
+    multirun(folder, "x=1,2")
     assert json.loads((folder / "sweep/sweep.json").read_text())["jobs"] == [["x=1"], ["x=2"]]

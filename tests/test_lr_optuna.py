@@ -12,7 +12,7 @@ import optuna
 import pytest
 import pytorch_lightning as pl
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra_apps import VERSION_BASE, app, outcome, start
+from hydra_apps import VERSION_BASE, app, multirun, ran
 from lightning_helpers import Tiny, loader, trainer
 
 from lr_configs import Horizon, SchedulerConfigError, available
@@ -22,7 +22,7 @@ from lr_configs.sweeps import Pruning, current
 from lr_configs.sweeps.manifest import Job, Task, read
 from lr_configs.sweeps.optuna_sweep import FOLDER, OVERRIDES, SWEEP, Settings
 from lr_configs.sweeps.space import Space, read_space
-from lr_configs.sweeps.study import TRIAL, Handle, needs_optuna, open_storage, part, shown
+from lr_configs.sweeps.study import TRIAL, Handle, close_storage, needs_optuna, open_storage, part, shown
 
 RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
 EVERY = f"scheduler={','.join(available())}"
@@ -214,16 +214,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def sweep(folder: Path, *arguments: str, code: int = 0) -> str:
-    found, out, error = outcome(start(folder, "-W", "error", "app.py", "-m", *SPACE, *arguments))
-    assert found == code, out + error
-    return out + error
-
-
-def ran(folder: Path) -> list[str]:
-    path = folder / "ran.txt"
-    lines = path.read_text().splitlines() if path.exists() else []
-    path.unlink(missing_ok=True)
-    return lines
+    return multirun(folder, *SPACE, *arguments, code=code)
 
 
 class Opened:
@@ -235,8 +226,7 @@ class Opened:
         return optuna.load_study(study_name="study", storage=self.storage)
 
     def __exit__(self, *error: object) -> None:
-        self.storage.remove_session()
-        self.storage.engine.dispose()
+        close_storage(self.storage)
 
 
 def states(folder: Path) -> list[str]:
@@ -366,8 +356,7 @@ def handle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     text = Handle(f"sqlite:///{tmp_path / 'study.db'}", "study", trial._trial_id, pruner).text()
     monkeypatch.setenv(TRIAL, text)
     yield study
-    storage.remove_session()
-    storage.engine.dispose()
+    close_storage(storage)
 
 
 def fit(module: Any, *callbacks: Any, **kwargs: Any) -> Any:
@@ -433,5 +422,4 @@ def test_several_objectives_are_not_pruned(handle: Any, tmp_path: Path, monkeypa
         with pytest.raises(SchedulerConfigError, match="a study of several objectives prunes nothing"):
             fit(Worse(0.0), Pruning("val_acc"))
     finally:
-        storage.remove_session()
-        storage.engine.dispose()
+        close_storage(storage)

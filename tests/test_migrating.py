@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import re
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from helpers import optimizer
+from helpers import loaded, optimizer
 
 from lr_configs import build
 
@@ -19,12 +18,7 @@ SCRIPT = Path(__file__).parents[1] / "docs" / "migrating.py"
 
 
 def page() -> Any:
-    spec = importlib.util.spec_from_file_location("migrating", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    return script
+    return loaded(SCRIPT)
 
 
 def cosine(x: float) -> float:

@@ -6,14 +6,13 @@ import copy
 import functools
 import math
 import pickle
-import signal
 from typing import Any
 
 import hydra
 import numpy as np
 import pytest
 import torch
-from helpers import T, optimizer, rates
+from helpers import Interrupted, T, optimizer, rates
 
 import lr_configs
 import lr_configs.schedulers as ours
@@ -291,22 +290,13 @@ def test_unfreezing_with_a_share_of_the_present_rate() -> None:
 
 
 def test_a_write_that_is_interrupted_is_no_edit() -> None:
-    class Group(dict):  # type: ignore[type-arg]
-        armed = False
-
-        def __setitem__(self, key: str, value: Any) -> None:
-            super().__setitem__(key, value)
-            if Group.armed and key == "lr":
-                Group.armed = False
-                signal.raise_signal(signal.SIGINT)
-
     for groups in (5, 1):
         opt, plain = optimizer(groups), optimizer(groups)
-        opt.param_groups[0] = Group(opt.param_groups[0])
+        opt.param_groups[0] = Interrupted(opt.param_groups[0])
         schedule, reference = ours.ExponentialLR(opt, 0.5), ours.ExponentialLR(plain, 0.5)
         advance(opt, schedule, 3)
         advance(plain, reference, 3)
-        Group.armed = True
+        Interrupted.armed = True
         with pytest.raises(KeyboardInterrupt):
             schedule.step()
         schedule.jump(5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import math
 import re
 import statistics
@@ -15,6 +14,7 @@ from typing import Any
 
 import hydra
 import pytest
+from helpers import loaded
 from hydra_apps import VERSION_BASE
 from scipy import stats
 
@@ -25,13 +25,7 @@ CALLS = {"digits": ["sweep=study"], "cells": ["sweep=study", "data=cells", "mode
 
 
 def load() -> Any:
-    spec = importlib.util.spec_from_file_location("study", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    sys.modules["study"] = found  # dataclasses look their module up
-    spec.loader.exec_module(found)
-    return found
+    return loaded(SCRIPT)
 
 
 @pytest.fixture(scope="module")
