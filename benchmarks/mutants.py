@@ -458,10 +458,14 @@ def read_lines(into: Path, folder: Path) -> dict[str, dict[int, set[str]]]:
     """File -> line -> tests ("" at import), out of coverage's data."""
     found: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     for data in into.glob("data.*"):
-        read = coverage.CoverageData(basename=str(data))
-        read.read()
-        for path in read.measured_files():
-            for line, tests in read.contexts_by_lineno(path).items():
+        try:
+            read = coverage.CoverageData(basename=str(data))
+            read.read()
+            reached = {path: read.contexts_by_lineno(path) for path in read.measured_files()}
+        except coverage.exceptions.DataError:  # a test has killed the process that wrote it
+            continue
+        for path, lines in reached.items():
+            for line, tests in lines.items():
                 found[Path(path).relative_to(folder).as_posix()][line].update(tests)
     return found
 

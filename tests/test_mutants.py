@@ -8,8 +8,11 @@ from collections import defaultdict
 import pytest
 
 pytest.importorskip("cosmic_ray")
+pytest.importorskip("coverage")
 
-from benchmarks.mutants import Mutant, Reach, changes, different, numbered, sites, watched_files
+import coverage
+
+from benchmarks.mutants import Mutant, Reach, changes, different, numbered, read_lines, sites, watched_files
 
 CODE = '''\
 """A module."""
@@ -124,6 +127,17 @@ def test_what_tests_reach_is_kept():
     found.add({"seconds": {"t::a": 1.0, "t::b": 2.0}, "failed": ["t::b"], "lines": lines})
     assert found.by_line == {"a.py": {1: {"", "t::b"}, 2: {"t::a"}}}
     assert (found.seconds, found.failed) == ({"t::a": 1.0, "t::b": 2.0}, {"t::b"})
+
+
+def test_data_of_a_process_that_was_killed_is_left_out(tmp_path):
+    data = coverage.CoverageData(basename=str(tmp_path / "data.1"))
+    data.set_context("t::a")
+    data.add_lines({str(tmp_path / "a.py"): [3]})
+    data.write()
+    whole = (tmp_path / "data.1").read_bytes()
+    (tmp_path / "data.2").write_bytes(whole[: len(whole) // 3])
+    (tmp_path / "data.3").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    assert read_lines(tmp_path, tmp_path) == {"a.py": {3: {"t::a"}}}
 
 
 def test_it_is_kept_for_as_long_as_nothing_it_depends_on_changes(tmp_path, monkeypatch):
