@@ -28,7 +28,7 @@ class Found:
         users: the keys of what it is given to: callbacks, modules, other nodes.
         optimizer: the name of the optimizer that it drives, where a callback names it.
         group_keys: what the groups of its optimizer hold, with torch's defaults; None where that is not known.
-        broken: why it cannot be read, where it cannot.
+        broken: why it, or a number of its run, cannot be read.
     """
 
     key: str
@@ -142,7 +142,8 @@ class Finder:
         data = self._nodes.get(key) or self.tree.at(key)  # a key may have a dot in it
         param = str(data.get("param", "lr")) if isinstance(data, dict) else "lr"
         broken = next(
-            (self._broken(key, at, why) for at, why in self.tree.unresolved.items() if inside(at, {key})), None
+            (self._broken(key, at, why) for at, why in self.tree.unresolved.items() if inside(at, {key})),
+            self._sizes.refused(param),
         )
         return Found(
             key=key,

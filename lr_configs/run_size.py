@@ -139,6 +139,16 @@ class Sizes:
             missing=tuple(self.missing),
         )
 
+    def refused(self, param: str) -> SchedulerConfigError | None:
+        """What an optimizer or a trainer of the config cannot take for a number; None where there is nothing of the kind."""
+        torchs = [(key, node, param) for key, node in self.optimizers if optimizer_keys(target_of(node))]
+        lengths = [(key, node, name) for key, node in self.trainers for name in (*_EPOCHS, *_STEPS)]
+        for key, node, name in [*torchs, *lengths]:
+            place, value = dotted(key, name), node.get(name)
+            if isinstance(value, str) and place not in self.tree.unresolved:
+                return SchedulerConfigError(place, value, "this is no number", "Write one, or leave the key out")
+        return None
+
     # -------------------------------------------------------------------------------- the rate
 
     def _own_value(self, schedule: str, optimizer: str | None, param: str) -> Value | None:

@@ -15,6 +15,7 @@ import torch
 from helpers import TORCH_NAMES, TWINS, optimizer
 from hydra_apps import app
 from lightning_helpers import Tiny, fit
+from omegaconf import OmegaConf
 
 from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, available, build, check
 from lr_configs.checking import CALLBACK_KEYS, Checked, check_schedule
@@ -267,6 +268,31 @@ def test_a_rate_that_is_none(rate: float) -> None:
         build("cosine", torch.optim.SGD([torch.zeros(1)], lr=rate), Horizon(epochs=2, steps_per_epoch=3))
 
 
+@pytest.mark.parametrize(
+    ("optim", "trainer", "key"),
+    [
+        ({**SGD, "lr": "abc"}, TRAINER, "optimizer.lr='abc'"),
+        (SGD, {**TRAINER, "max_epochs": "1o"}, "trainer.max_epochs='1o'"),
+        (SGD, {**TRAINER, "max_steps": "many"}, "trainer.max_steps='many'"),
+    ],
+)
+def test_a_number_of_the_run_that_is_none(optim: dict[str, Any], trainer: dict[str, Any], key: str) -> None:
+    config = {"scheduler": {**OURS, "name": "cosine"}, "optimizer": optim, "trainer": trainer}
+    with pytest.raises(SchedulerConfigError, match=f"^scheduler: {key}: this is no number. Write one, or leave"):
+        check(config)
+    (found,) = find(config)
+    with pytest.raises(SchedulerConfigError, match=key):
+        _ = found.node
+
+
+def test_a_number_of_the_run_that_only_the_app_knows() -> None:
+    """A resolver of the app's own; and what another library's optimizer understands."""
+    node = {"scheduler": {**OURS, "name": "cosine"}, "trainer": {**TRAINER, "max_epochs": "${mine:3}"}}
+    for optim in ({**SGD, "lr": "${mine:1}"}, {"_target_": "my.Optimizer", "lr": "auto"}):
+        (found,) = find(OmegaConf.create({**node, "optimizer": optim}))
+        assert check_schedule(found, found.size).error is None
+
+
 def test_what_hydra_calls_is_left_to_hydra() -> None:
     formula = {"_target_": "my.module.decay", "_partial_": True}
     foreign = {"_target_": "timm.scheduler.CosineLRScheduler", "_partial_": True, "t_initial": 9}
@@ -421,7 +447,8 @@ def test_an_experiment_that_must_be_chosen(tmp_path: Path, capsys: Any) -> None:
         (["--all"], 2, "--all is of an app"),
         (["--group", "x", "cosine"], 2, "--group is for --all"),
         (["--config-dir", CONF, "--all", "--group", "experimnt"], 2, "the app has no group experimnt. Say which, with --group. It has: callbacks, "),
-        (["--config-dir", CONF, "scheduler=cosin"], 1, "Could not find 'scheduler/cosin'"),
+        (["--config-dir", CONF, "scheduler=cosin"], 1, "Could not find 'scheduler/cosin'. did you mean 'cosine'? The group scheduler has: chained, "),
+        (["--config-dir", CONF, "model=linaer"], 1, "Could not find 'model/linaer'. did you mean 'linear'? The group model has: "),
         (["cosine", "--epochs", "0"], 2, "--epochs: 0: a run has a positive whole number"),
         (["cosine", "--batches", "0"], 2, "--batches: 0: an epoch has a positive whole number"),
         (["cosine", "--lr", "-1"], 2, "--lr: -1.0: a rate is a finite number"),

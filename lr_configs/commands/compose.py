@@ -375,8 +375,7 @@ class Composer:
         try:
             return self._composed(overrides)
         except ConfigCompositionException as error:
-            if self.folder is None:
-                self._refuse_choice(str(error))
+            self._refuse_choice(str(error))
             raise
 
     def _composed(self, overrides: Sequence[str]) -> Any:
@@ -388,13 +387,19 @@ class Composer:
         return config
 
     def _refuse_choice(self, text: str) -> None:
-        """Of our group alone: no schedule, or one that is not there, in a line where Hydra has thirty."""
-        known = self.options("scheduler")
-        if "specify 'scheduler'" in text:
+        """No schedule, or an option that is not there, in a line where Hydra has thirty."""
+        unknown = re.search(r"Could not find '([^']+)/([^'/]*)'", text)
+        known = self.options(unknown[1] if unknown else "scheduler")
+        if self.folder is None and "specify 'scheduler'" in text:
             raise CallError(f"which schedule? Say its name, as in scheduler=cosine. Known: {', '.join(known)}")
-        if unknown := re.search(r"Could not find 'scheduler/([^']*)'", text):
+        if unknown and self.folder is None:
             raise ConfigError(
-                f"scheduler={unknown[1]}: there is no such schedule. {nearest(unknown[1], known)}Known: {', '.join(known)}"
+                f"scheduler={unknown[2]}: there is no such schedule. {nearest(unknown[2], known)}Known: {', '.join(known)}"
+            )
+        if unknown and known:
+            raise ConfigError(
+                f"Could not find '{unknown[1]}/{unknown[2]}'. {nearest(unknown[2], known)}"
+                f"The group {unknown[1]} has: {', '.join(known)}"
             )
 
     def nothing_found(self, overrides: Sequence[str]) -> str:
