@@ -123,7 +123,10 @@ def test_the_same_schedule_at_the_same_step(saved: Any) -> None:
         (cosine_state(T_max=[10]), r"X\.T_max=\[10\]"),
         (cosine_state(eta_min=1e-12), r"X\.eta_min"),
         (cosine_state(base_lrs=[0.1 * (1 + 1e-5), 0.05]), r"X\.base_lrs"),
-        (cosine_state(base_lrs=[0.1]), r"X\.base_lrs"),
+        (
+            cosine_state(base_lrs=[0.1]),
+            r"X\.base_lrs=\[0\.1\]: the checkpoint has 1 parameter group\(s\), and the optimizer 2",
+        ),
         (cosine_state(base_lrs=[0.1, 0.05, -0.2]), r"X\.base_lrs=.*these are not rates"),
         (cosine_state(_last_lr=None), r"X\._last_lr=None: .*these are not rates"),
         (cosine_state(_last_lr=[0.1, math.nan]), r"X\._last_lr=.*these are not rates"),

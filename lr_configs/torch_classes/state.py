@@ -125,6 +125,13 @@ def _compare_entry(mine: Any, saved: Any, key: str, where: str) -> None:
         known = saved[: len(mine)]  # groups that joined later
         if not all(is_rate(one) for one in saved):
             raise damaged(f"{where}.{key}", saved, "these are not rates")
+        if len(saved) < len(mine):
+            raise SchedulerConfigError(
+                f"checkpoint.{where}.{key}",
+                saved,
+                f"the checkpoint has {len(saved)} parameter group(s), and the optimizer {len(mine)}",
+                "Group the parameters as they were; torch's own states do not fit other groups either",
+            )
     # A late group's base may have been through a float32 tensor.
     if not _equal(mine, known, 1e-6 if key in _PER_GROUP else 1e-12):
         raise damaged(f"{where}.{key}", saved, f"the schedule beside it has {mine!r} here")
