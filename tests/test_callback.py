@@ -342,6 +342,9 @@ class M(L.LightningModule):
     def training_step(self, b, i):
         self.rates.append(self.trainer.optimizers[0].param_groups[0]["lr"]); return self.l(b).sum()
     def configure_optimizers(self): return torch.optim.SGD(self.parameters(), lr=0.1)
+    def on_train_start(self):
+        from lightning.pytorch.utilities.types import LRSchedulerConfig
+        assert [type(one) for one in self.trainer.lr_scheduler_configs] == [LRSchedulerConfig]
 cb = lr_configs.LRSchedulerCallback({"name": "step", "step_size": "2st", "gamma": 0.5})
 assert isinstance(cb, L.pytorch.callbacks.Callback)
 import sys; assert "pytorch_lightning" not in sys.modules

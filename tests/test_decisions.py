@@ -329,6 +329,17 @@ def test_the_state_is_plain_and_comes_back() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "schedules",
+    [None, [], {"0/lr": None}, {"0/lr": {}}, {"0/lr": {**saved().to_data(), "asked": {}}}, {"0/lr": "x"}],
+)
+def test_schedules_that_cannot_be_read(schedules: Any) -> None:
+    with pytest.raises(SchedulerConfigError, match=r"^checkpoint=2: the state of its schedules is damaged"):
+        read({"version": 2, "schedules": schedules})
+    with pytest.raises(SchedulerConfigError, match=r"^checkpoint=2: the state of its schedules is damaged"):
+        read({"version": 2})
+
+
 def places(value: Any, path: tuple[Any, ...] = ()) -> Any:
     yield path
     if isinstance(value, dict):

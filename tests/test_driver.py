@@ -450,6 +450,21 @@ def test_a_module_that_steps_takes_over() -> None:
     assert at_once.driver.tracks[0].scheduler.gate is None
 
 
+@pytest.mark.parametrize("frequency", [1, 2])
+def test_the_state_counts_the_steps_as_torchs_class(frequency: int) -> None:
+    loop = Loop({"name": "cosine", "interval": "step", "T_max": 10, "frequency": frequency}).begin().train(7)
+    opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    theirs = torch.optim.lr_scheduler.CosineAnnealingLR(opt, 10)
+    for _ in range(7 // frequency):
+        opt.step()
+        theirs.step()
+    saved, expected = loop.driver.tracks[0].scheduler.state_dict(), theirs.state_dict()
+    assert {key: saved[key] for key in expected if key != "_last_lr"} == {
+        key: value for key, value in expected.items() if key != "_last_lr"
+    }
+    assert saved["_last_lr"] == pytest.approx(expected["_last_lr"], rel=1e-12)
+
+
 PLATEAU = {"name": "reduce_on_plateau", "monitor": "loss", "patience": 0, "factor": 0.5}
 
 

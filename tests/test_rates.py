@@ -500,6 +500,21 @@ def test_a_stage_keeps_nothing_in_a_late_group() -> None:
     assert rates(opt)[1] == pytest.approx(rates(opt)[0] / 2)
 
 
+def test_a_late_group_of_a_stage_goes_like_the_first() -> None:
+    """Its peak and its end are in the same proportion to its base, though other groups have others."""
+    opt = optimizer(2)
+    stage = {"name": "one_cycle", "total_steps": 10, "max_lr": [0.5, 0.1]}
+    schedule = build({"name": "chained", "stages": {"a": "none", "b": stage}}, opt)
+    advance(opt, schedule, 2)
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": rates(opt)[0] / 2})
+    for t in range(8):
+        advance(opt, schedule)
+        if t == 4:
+            schedule.load_state_dict(copy.deepcopy(schedule.state_dict()))
+        assert rates(opt)[2] == pytest.approx(rates(opt)[0] / 2)
+        assert rates(opt)[1] != pytest.approx(rates(opt)[0] / 2)
+
+
 def test_a_loaded_state_is_left_as_it_is() -> None:
     opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9)
     schedule = ours.CyclicLR(opt, 0.01, 0.1, step_size_up=3)

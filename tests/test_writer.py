@@ -15,6 +15,7 @@ from helpers import T, optimizer, rates
 import lr_configs.schedulers as ours
 from lr_configs import Horizon, build
 from lr_configs.layout import Layout
+from lr_configs.slots import Slot
 from lr_configs.writer import Writer
 
 RUN = Horizon(steps=40)
@@ -241,7 +242,7 @@ def test_several_join_at_several_steps(node: Any) -> None:
     assert rates(opt) == pytest.approx(schedule.curve.rates(10), rel=1e-12)
 
 
-@pytest.mark.parametrize("rate", [0.09, 0.03, 0.006])
+@pytest.mark.parametrize("rate", [1.0, 0.09, 0.03, 0.006])
 def test_the_floor_of_a_late_group_stays_where_it_is(rate: float) -> None:
     """As under torch's recurrences: its curve passes through the rate that it brings, and ends at the same floor."""
     opt = optimizer(1)
@@ -328,6 +329,25 @@ def test_tensors_of_every_kind(dtype: Any, shape: tuple[int, ...]) -> None:
         other.advance()
         assert rates(other.optimizer) == [0.5 * 0.5**7]
     assert tensor.item() == 0.5 * 0.5**6
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_an_edit_of_a_tensor_is_seen_once(dtype: Any) -> None:
+    slot = Slot(torch.tensor(0.1, dtype=dtype))
+    assert not slot.edited()
+    for value in (0.3, 0.6):
+        before = float(slot.tensor)
+        slot.tensor.fill_(value)
+        assert slot.edited()
+        assert slot.ratio(before) == pytest.approx(float(slot.tensor) / before)
+        for other in (copy.deepcopy(slot), pickle.loads(pickle.dumps(slot))):
+            assert other.edited()
+        slot.remember()
+        assert not slot.edited()
+    slot.write(0.2)
+    assert float(slot.tensor) == float(torch.tensor(0.2, dtype=dtype))
+    for other in (slot, copy.deepcopy(slot), pickle.loads(pickle.dumps(slot))):
+        assert not other.edited()
 
 
 def test_an_edit_to_the_value_that_was_there_anyway() -> None:
