@@ -26,7 +26,7 @@ from lr_configs.arguments import (
     check_total,
     schedules_of,
 )
-from lr_configs.builder import build_plan, check_monitor
+from lr_configs.builder import build_plan
 from lr_configs.config import SchedulerConfig
 from lr_configs.decay_file import DecayFile, read_ending
 from lr_configs.driver import Driver
@@ -522,7 +522,6 @@ def lightning(scheduler: Any, optimizer: Optimizer, trainer: Trainer) -> dict[st
             callback.run_of(trainer).none_on_purpose = True
         return {"optimizer": optimizer}
     config = parse(scheduler)
-    check_monitor(config)
     joining = LRSchedulerCallback() if callback is None else callback
     plan = joining.run_of(trainer).resolve(config, optimizer=optimizer)
     built: Any = build_plan(plan, optimizer)

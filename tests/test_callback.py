@@ -747,3 +747,9 @@ def test_the_helper_outside_of_a_fit() -> None:
     assert made["lr_scheduler"]["interval"] == "epoch"
     assert made["lr_scheduler"]["frequency"] == 1
     assert made["lr_scheduler"]["scheduler"].T_max == 7
+
+
+def test_the_helper_wants_the_metric_by_name() -> None:
+    opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    with pytest.raises(SchedulerConfigError, match=r"^monitor=None: reduce_on_plateau follows a logged metric"):
+        lr_configs.lightning("reduce_on_plateau", opt, trainer(max_epochs=7))

@@ -38,6 +38,7 @@ from lr_configs.run_data import horizon_data, read_horizon, run_text, size
 RUN = Horizon(epochs=4, steps_per_epoch=5)
 LONGER = Horizon(epochs=8, steps_per_epoch=5)
 COSINE = {"name": "cosine", "T_max": "100%"}
+TWICE = {**COSINE, "frequency": 2}
 STEP = {"name": "step", "step_size": "3st", "gamma": 0.5}
 EPOCHS = {"name": "step", "step_size": 2, "gamma": 0.5}
 
@@ -90,6 +91,18 @@ TABLE: dict[str, tuple[Saved, Asked, str, str, str, str]] = {
     "held before, at its end": (
         saved(updates=20, timeline=Timeline(Fraction(19)), asked=asked(STEP).to_data()), asked(), "refuse", SAME, SAME,
         "restart",
+    ),
+    "held before, at its last step": (
+        saved(updates=19, timeline=Timeline(Fraction(19)), asked=asked(STEP).to_data()), asked(), "go on", SAME, "stretch",
+        "restart",
+    ),
+    "held before, every second update, at its last step": (
+        saved(TWICE, updates=19, timeline=Timeline(Fraction(9)), asked=asked(STEP).to_data()), asked(TWICE), "go on", SAME,
+        "stretch", "restart",
+    ),
+    "held before, every second update, at its end": (
+        saved(TWICE, updates=20, timeline=Timeline(Fraction(9)), asked=asked(STEP).to_data()), asked(TWICE), "refuse", SAME,
+        SAME, "restart",
     ),
     "a metric": (
         saved({"name": "reduce_on_plateau", "monitor": "val_loss"}),
@@ -331,7 +344,7 @@ def test_the_state_is_plain_and_comes_back() -> None:
 
 @pytest.mark.parametrize(
     "schedules",
-    [None, [], {"0/lr": None}, {"0/lr": {}}, {"0/lr": {**saved().to_data(), "asked": {}}}, {"0/lr": "x"}],
+    [None, [], {"0/lr": None}, {"0/lr": {}}, {"0/lr": {"asked": {}}}, {"0/lr": "x"}],
 )
 def test_schedules_that_cannot_be_read(schedules: Any) -> None:
     with pytest.raises(SchedulerConfigError, match=r"^checkpoint=2: the state of its schedules is damaged"):
