@@ -180,8 +180,14 @@ class Report:
         yield " | ".join(filter(None, self._first()))
         quiet = self.facts.ending is not None or not self.base
         misfits = [] if quiet else list(dict.fromkeys(self.misfits()))
+        if self._stands_still():
+            misfits = [f"{self.plan.config.param} is 0 in every group, and any multiple of it too"]
         if misfits:
             yield f"{self.label} {self.plan.config.name}: ".lstrip() + ". ".join(misfits)
+
+    def _stands_still(self) -> bool:
+        """Whether nothing will ever move: the groups' own numbers are 0, and the curve multiplies them."""
+        return not self.base and self.facts.ending is None and self.facts.rest is not None and self._peak() == 0
 
     def _first(self) -> Iterator[str]:
         facts, plan, groups = self.facts, self.plan, len(self.facts.scheduler.held())

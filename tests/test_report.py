@@ -505,3 +505,28 @@ def test_total_steps_that_the_trainer_does_not_make_are_said_at_fit_start(
     trainer(callback, max_epochs=10, accumulate_grad_batches=2).fit(Tiny(), loader(4), loader(1))
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("total_steps")]
     assert lines == ([] if said is None else [said])
+
+
+@pytest.mark.parametrize(
+    ("node", "opt", "said"),
+    [
+        ({"param": "weight_decay"}, {}, "cosine: weight_decay is 0 in every group, and any multiple of it too"),
+        ({}, {"lr": 0.0}, "cosine: lr is 0 in every group, and any multiple of it too"),
+        ({"param": "weight_decay", "eta_min": 0.1}, {}, None),
+        ({"param": "weight_decay"}, {"weight_decay": 0.1}, None),
+        ({"name": "one_cycle", "max_lr": 0.5}, {"lr": 0.0}, None),
+        ({}, {"groups": [0.0, 0.1]}, None),
+    ],
+)
+def test_a_number_that_no_schedule_moves_is_said(
+    node: dict[str, Any], opt: dict[str, Any], said: str | None, capsys: Any
+) -> None:
+    class Module(Tiny):
+        def configure_optimizers(self) -> Any:
+            rates = opt.get("groups", [opt.get("lr", 0.1)] * 2)
+            groups = [{"params": [one], "lr": rate} for one, rate in zip(self.parameters(), rates, strict=True)]
+            return torch.optim.SGD(groups, lr=0.1, momentum=0.9, weight_decay=opt.get("weight_decay", 0.0))
+
+    trainer(LRSchedulerCallback({"name": "cosine", **node}), max_epochs=2).fit(Module(), loader(4), loader(1))
+    warned = [line for line in capsys.readouterr().out.splitlines() if " any multiple " in line]
+    assert warned == ([] if said is None else [said])
