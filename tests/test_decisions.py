@@ -63,6 +63,11 @@ def saved(node: Any = COSINE, horizon: Horizon | None = RUN, updates: int = 7, *
     return replace(state, **changes)
 
 
+def several(bases: tuple[float, ...]) -> Saved:
+    """The state of a run with several groups."""
+    return saved(asked=asked(bases=bases).to_data(), bases=bases, groups=len(bases))
+
+
 #: what differs -> (saved, asked, decision of strict, of keep, of stretch, of restart)
 SAME = "as saved"
 TABLE: dict[str, tuple[Saved, Asked, str, str, str, str]] = {
@@ -76,6 +81,9 @@ TABLE: dict[str, tuple[Saved, Asked, str, str, str, str]] = {
     "another base rate": (saved(), asked(bases=(0.2,)), "refuse", "hold", "stretch", "restart"),
     "another number of groups": (saved(), asked(bases=(0.1, 0.1)), "refuse", "hold", "stretch", "restart"),
     "a group that joined late": (saved(groups=2), asked(bases=(0.1, 0.1)), SAME, SAME, SAME, SAME),
+    "fewer groups": (
+        several((0.1, 0.1)), asked(), "refuse", "hold", "stretch", "restart",
+    ),
     "only what it says": (saved(), asked({**COSINE, "verbose": True}), SAME, SAME, SAME, SAME),
     "an end that is not known": (saved(STEP, None), asked(STEP), "go on", SAME, SAME, "restart"),
     "nothing, stretched": (
@@ -186,6 +194,45 @@ def test_many_differences_are_cut_short() -> None:
     assert len(str(decision.error)) < 700
 
 
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 10])
+def test_eight_differences_are_listed_and_the_others_counted(count: int) -> None:
+    other = {
+        "max_lr": 0.5, "total_steps": "10st", "pct_start": 0.4, "anneal_strategy": "linear", "base_momentum": 0.5,
+        "max_momentum": 0.9, "div_factor": 10.0, "final_div_factor": 100.0, "three_phase": True, "cycle_momentum": False,
+    }  # fmt: skip
+    changed = dict(list(other.items())[:count])
+    decision = decide(saved({"name": "one_cycle"}), asked({"name": "one_cycle", **changed}), "strict")
+    assert isinstance(decision, Refuse)
+    listed = str(decision.error).split("another schedule: ")[1].split(". Choose")[0].split("; ")
+    assert listed[8:] == ([f"and {count - 8} more"] if count > 8 else [])
+    shown = [one.split()[0] for one in listed[:8]]
+    assert len(set(shown)) == min(count, 8)
+    assert set(shown) <= set(changed)
+
+
+@pytest.mark.parametrize(
+    ("step", "words"), [(10, "the checkpoint (step 10) was written"), (None, "the checkpoint was written")]
+)
+def test_the_step_of_a_foreign_checkpoint_is_named_where_it_is_known(step: int | None, words: str) -> None:
+    decision = decide(Foreign(step), asked(), "strict")
+    assert isinstance(decision, Refuse)
+    assert str(decision.error).startswith(f"resume='strict': {words} without LRSchedulerCallback")
+
+
+def test_the_first_base_rate_that_has_changed_is_named() -> None:
+    for now, words in (((0.2, 0.4), "of group 0 0.1 -> 0.2"), ((0.1, 0.4), "of group 1 0.3 -> 0.4")):
+        decision = decide(several((0.1, 0.3)), asked(bases=now), "strict")
+        assert isinstance(decision, Refuse)
+        assert f"another schedule: base rate {words}. Choose" in str(decision.error)
+
+
+def test_a_shorter_run_is_named() -> None:
+    decision = decide(saved(horizon=LONGER), asked(), "strict")
+    assert isinstance(decision, Refuse)
+    words = "T_max 40 (100%) -> 20 (100%); run 8 epochs x 5 updates -> 4 epochs x 5 updates. Choose"
+    assert words in str(decision.error)
+
+
 # ---------------------------------------------------------------------------------------- keep and stretch
 
 
@@ -196,6 +243,12 @@ def test_keep_holds_the_last_rate_that_was_really_used(frequency: int, last: int
     assert isinstance(decision, Continue)
     assert decision.timeline == Timeline(Fraction(last))
     assert decision.timeline.position(1000, 1000, frequency) == last
+
+
+def test_keep_holds_the_only_step_of_a_run() -> None:
+    decision = decide(saved(COSINE, Horizon(steps=1), updates=1), asked(STEP), "keep")
+    assert isinstance(decision, Continue)
+    assert decision.timeline == Timeline(Fraction(0))
 
 
 @pytest.mark.parametrize("updates", range(1, 20))
@@ -351,6 +404,11 @@ def test_schedules_that_cannot_be_read(schedules: Any) -> None:
         read({"version": 2, "schedules": schedules})
     with pytest.raises(SchedulerConfigError, match=r"^checkpoint=2: the state of its schedules is damaged"):
         read({"version": 2})
+
+
+def test_the_order_of_the_keys_does_not_matter() -> None:
+    state = content()
+    assert read(unseal(dict(reversed(list(state.items()))))) == read(unseal(state))
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Any:
