@@ -258,6 +258,52 @@ def test_the_floor_of_a_late_group_stays_where_it_is(rate: float) -> None:
     assert opt.param_groups[1]["initial_lr"] == pytest.approx(base)
 
 
+def test_a_late_group_whose_floor_hides_its_base() -> None:
+    """Below the floor every base has the same rate; the one that leads to the group's own is high above it."""
+    opt = optimizer(1)
+    schedule: Any = build({"name": "exponential", "gamma": 0.5, "eta_min": 0.01, "interval": "step"}, opt)
+    step(opt, schedule, 8)
+    assert rates(opt) == [0.01]
+    join(opt, 0.05)
+    for expected in (0.025, 0.0125, 0.01):
+        step(opt, schedule)
+        assert rates(opt) == pytest.approx([0.01, expected], rel=1e-9)
+    assert opt.param_groups[1]["initial_lr"] == pytest.approx(0.05 * 2**8)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.08, 0.15])
+def test_a_late_group_whose_rate_bends_in_its_base(rate: float) -> None:
+    opt = optimizer(1)
+    schedule: Any = build({"name": "lambda", "lr_lambda": "exp(-base * t)", "interval": "step"}, opt)
+    step(opt, schedule, 2)
+    join(opt, rate)
+    low, high = 0.0, 0.5  # where base * exp(-2 base) rises
+    for _ in range(100):
+        base = (low + high) / 2
+        low, high = (base, high) if base * math.exp(-2 * base) < rate else (low, base)
+    for t in (3, 4, 9):
+        schedule.jump(t)
+        assert rates(opt) == pytest.approx([0.1 * math.exp(-0.1 * t), base * math.exp(-base * t)], rel=1e-6)
+
+
+@pytest.mark.parametrize("cycle_momentum", [False, True])
+def test_numbers_of_the_groups_that_a_loaded_state_brings(cycle_momentum: bool) -> None:
+    """Torch's one-cycle keeps its rates in the groups, and reads them at every step."""
+    found = []
+    for module in (ours, T):
+        opt = optimizer(2)
+        schedule: Any = module.OneCycleLR(opt, [0.5, 0.2], total_steps=20, cycle_momentum=cycle_momentum)
+        step(opt, schedule, 4)
+        state = copy.deepcopy(opt.state_dict())
+        for i, group in enumerate(state["param_groups"]):
+            group.update(initial_lr=0.2 + i, max_lr=2.0 + i, min_lr=0.01 * (1 + i), max_momentum=0.9, base_momentum=0.7)
+        opt.load_state_dict(state)
+        for _ in range(12):
+            step(opt, schedule)
+            found.append([*rates(opt), *(group["momentum"] for group in opt.param_groups)])
+    np.testing.assert_allclose(found[:12], found[12:], rtol=1e-12)
+
+
 def test_a_late_tensor_has_an_initial_rate_of_its_own() -> None:
     opt = optimizer(1, tensor=torch.float64)
     schedule: Any = build({"name": "exponential", "gamma": 0.5, "interval": "step"}, opt, RUN)
