@@ -199,10 +199,11 @@ class Writer:
 
     # ---------------------------------------------------------------- what others did
 
-    def settle(self) -> bool:
-        """Take over rates that others have changed and groups that have joined or left; returns whether groups have."""
+    def settle(self) -> None:
+        """Take over rates that others have changed, and groups that have joined or left."""
         if self._ends is None:
-            return self._count_groups()
+            self._count_groups()
+            return
         groups, scales = self.optimizer.param_groups, list(self.scales)
         if groups is not self._layout.listed:
             self._rebind()
@@ -221,7 +222,6 @@ class Writer:
         self._slots = [self._known(slot) for slot in slots]
         if edited or changed or self._slots != self._layout.slots:
             self._again()
-        return changed
 
     def arrive(self, late: tuple[int, ...]) -> None:
         """These groups keep the rate that they hold until the next write."""

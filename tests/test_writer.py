@@ -286,6 +286,43 @@ def test_a_late_group_whose_rate_bends_in_its_base(rate: float) -> None:
         assert rates(opt) == pytest.approx([0.1 * math.exp(-0.1 * t), base * math.exp(-base * t)], rel=1e-6)
 
 
+def test_a_late_group_where_the_curve_is_0_has_its_rate_as_base() -> None:
+    opt = optimizer(1)
+    schedule: Any = build({"name": "linear", "start_factor": 1.0, "end_factor": 0.0, "total_iters": 4}, opt)
+    step(opt, schedule, 4)
+    join(opt, 0.3)
+    assert rates(opt) == [0.0, 0.3]
+    step(opt, schedule)
+    assert rates(opt) == [0.0, 0.0]
+    schedule.jump(1)
+    assert rates(opt) == pytest.approx([0.075, 0.225])
+
+
+def test_a_late_group_without_a_rate_goes_the_way_of_its_base() -> None:
+    opt = optimizer(1)
+    schedule: Any = build({"name": "cosine", "eta_min": 0.005, "T_max": 10}, opt)
+    step(opt, schedule, 4)
+    join(opt, 0.0)
+    step(opt, schedule)
+    assert rates(opt) == pytest.approx([0.0525, 0.0025], rel=1e-9)
+
+
+@pytest.mark.parametrize("tensor", [None, torch.float64])
+def test_a_loaded_state_brings_the_rates_of_groups_that_have_not_made_a_step(tensor: Any) -> None:
+    source, opt = optimizer(1, tensor=tensor), optimizer(1, tensor=tensor)
+    node = {"name": "exponential", "gamma": 0.5, "interval": "step"}
+    schedule: Any = build(node, source, RUN)
+    step(source, schedule, 2)
+    join(source, 0.3)
+    again: Any = build(node, opt, RUN)
+    join(opt, 0.9)
+    again.load_state_dict(schedule.state_dict())
+    assert rates(opt) == [0.025, 0.3]
+    for one, other in ((source, schedule), (opt, again)):
+        step(one, other)
+        assert rates(one) == [0.0125, 0.15]
+
+
 @pytest.mark.parametrize("cycle_momentum", [False, True])
 def test_numbers_of_the_groups_that_a_loaded_state_brings(cycle_momentum: bool) -> None:
     """Torch's one-cycle keeps its rates in the groups, and reads them at every step."""
