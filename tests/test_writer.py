@@ -321,6 +321,13 @@ def test_a_loaded_state_brings_the_rates_of_groups_that_have_not_made_a_step(ten
     for one, other in ((source, schedule), (opt, again)):
         step(one, other)
         assert rates(one) == [0.0125, 0.15]
+    source, opt = optimizer(1, tensor=tensor), optimizer(2, tensor=tensor)
+    node = {"name": "linear", "start_factor": 1.0, "end_factor": 0.0, "total_iters": 4}
+    schedule = build(node, source)
+    step(source, schedule, 4)
+    join(source, 0.3)
+    build(node, opt).load_state_dict(schedule.state_dict())
+    assert rates(opt) == [0.0, 0.3]
 
 
 @pytest.mark.parametrize("cycle_momentum", [False, True])
