@@ -522,6 +522,27 @@ def test_a_foreign_checkpoint_within_an_epoch(updates: int, epochs: int, horizon
     assert track.plan.params["total_iters"] == (rest or 13)
 
 
+@pytest.mark.parametrize("horizon", [RUN, None])
+@pytest.mark.parametrize("own", [True, False])
+def test_going_on_says_nothing_of_steps_that_were_made_before(own: bool, horizon: Any) -> None:
+    """With a state of ours, and where only the checkpoint's step is known."""
+    node = {"name": "exponential", "gamma": 0.5, "interval": "step", "verbose": True}
+    before = Loop(node, horizon).begin().train(7)
+    loop = Loop(node, horizon, "keep")
+    if own:
+        loop.begin(before.checkpoint())
+    else:
+        loop.driver.load(None)
+        loop.driver.start(updates=7, epochs=1)
+        loop.done = 7
+    assert rates(loop.optimizer) == [0.1 / 2**7]
+    assert loop.driver.tracks[0].end == (20 if horizon else None)
+    assert loop.lines == []
+    loop.train(8)
+    assert loop.lines == before.train(8).lines[-1:]
+    assert loop.lines[0].startswith("Step 00008: adjusting learning rate of group 0 to 3.9063e-04.")
+
+
 def test_a_group_that_joins_between_loading_and_starting() -> None:
     """As where a callback adds the groups that it had added before: they go on from what the checkpoint has of them."""
 
