@@ -522,6 +522,39 @@ def test_a_foreign_checkpoint_within_an_epoch(updates: int, epochs: int, horizon
     assert track.plan.params["total_iters"] == (rest or 13)
 
 
+def test_a_run_that_goes_on_without_a_checkpoint_begins_over_what_is_left() -> None:
+    loop = Loop({"name": "linear", "start_factor": 1.0, "end_factor": 0.0, "total_iters": "100%"})
+    loop.driver.start(updates=5, epochs=1)
+    loop.done = 5
+    np.testing.assert_allclose(loop.train(20).seen, 0.1 * (1 - np.arange(15) / 15), rtol=1e-12)
+
+
+def test_starting_again_counts_every_update_once() -> None:
+    loop = Loop({"name": "exponential", "gamma": 0.5, "interval": "step"}).begin().begin().train(4)
+    assert loop.seen == [0.1, 0.05, 0.025, 0.0125]
+    assert loop.driver.running
+    loop.driver.close()
+    assert not loop.driver.running
+    assert loop.train(6).seen[4:] == [0.00625] * 2
+
+
+def test_more_updates_than_planned_are_said_once() -> None:
+    loop = Loop(COSINE, Horizon(epochs=4, steps_per_epoch=3)).begin().train(10)
+    assert loop.lines == []
+    loop.train(20)
+    (line,) = loop.lines
+    assert line.startswith("cosine: more updates than planned: 15 by now, and the schedule was laid out for 12.")
+
+
+@pytest.mark.parametrize(("longer", "size"), [(RUN, 20), (Horizon(epochs=8, steps_per_epoch=5), 40)])
+def test_the_line_of_a_resumed_run_has_the_size_of_the_whole(longer: Horizon, size: int) -> None:
+    saved = Loop(COSINE).begin().train(7).checkpoint()
+    loop = Loop(COSINE, longer, "keep").begin(saved)
+    loop.driver.announce()
+    assert f" | {size} updates | " in loop.lines[0]
+    assert loop.lines[0].endswith(" | resumed at update 7")
+
+
 @pytest.mark.parametrize("horizon", [RUN, None])
 @pytest.mark.parametrize("own", [True, False])
 def test_going_on_says_nothing_of_steps_that_were_made_before(own: bool, horizon: Any) -> None:
