@@ -28,6 +28,8 @@ from lr_configs.run import PlainRun
         (Horizon(steps=1000), 400, 0, (600, None)),
         (Horizon(steps=1000), 1000, 0, (0, None)),
         (Horizon(epochs=10), 123, 10, (None, 0)),
+        (Horizon(epochs=10), 123, 12, (None, 0)),
+        (Horizon(steps=1000), 1200, 0, (0, None)),
         (Horizon(epochs=10, steps_per_epoch=20), 95, 5, (100, 5)),  # some were skipped
         (Horizon(epochs=10, steps_per_epoch=20), 200, 5, (100, 5)),  # two per batch
     ],
@@ -47,6 +49,16 @@ def test_the_epoch_in_progress_ends_early() -> None:
     assert resolve({"name": "step", "step_size": "1ep", "interval": "step"}, left).params["step_size"] == 10
     node = {"name": "multi_step", "milestones": ["1ep", "2ep"], "interval": "step"}
     assert resolve(node, left).params["milestones"] == [10, 30]
+
+
+@pytest.mark.parametrize("horizon", [Horizon(steps=1000), Horizon(epochs=10)])
+@pytest.mark.parametrize(("within", "known"), [(None, 0), (0, 0), (3, 3)])
+def test_what_is_made_of_an_epoch_is_kept_where_its_length_is_unknown(
+    horizon: Horizon, within: int | None, known: int
+) -> None:
+    found = rest([horizon], Made(13, 2, within))
+    assert found is not None
+    assert found.made == Made(13, 2, known)
 
 
 def both(epochs: int, steps: int, per_epoch: Any) -> tuple[Horizon, ...]:
