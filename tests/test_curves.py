@@ -124,6 +124,12 @@ def test_a_metric_driven_schedule_has_no_curve() -> None:
 def test_a_curve_needs_a_horizon() -> None:
     with pytest.raises(SchedulerConfigError, match="a curve needs the run's size"):
         curve("cosine", base_lr=0.1, horizon=100)  # type: ignore[arg-type]
+    with pytest.raises(SchedulerConfigError) as refused:
+        curve("exponential", base_lr=0.1, horizon=Horizon(steps=100))
+    assert str(refused.value) == (
+        "horizon=Horizon(epochs=None, steps_per_epoch=None, steps=100): the schedule advances by epochs, and the run's "
+        "length in epochs is not known. Write Horizon(epochs=90, steps_per_epoch=391)."
+    )
 
 
 # ---------------------------------------------------------------------------------------- any valid config

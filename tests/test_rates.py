@@ -145,6 +145,32 @@ def test_nonsense_is_refused(node: dict[str, Any], words: str) -> None:
         curve(node, 0.1, run)
 
 
+@pytest.mark.parametrize(
+    ("scale_mode", "scale_fn", "steps", "refused"),
+    [
+        ("cycle", "4 - x", 100, None),  # four whole cycles of 25
+        ("cycle", "4 - x", 101, "-1 at x=5"),
+        ("cycle", "5 - x", 125, None),
+        ("cycle", "3 - x", 76, "-1 at x=4"),
+        ("cycle", "x - 1", 101, None),
+        ("cycle", "x - 2", 101, "-1 at x=1"),
+        ("iterations", "99 - x", 100, None),
+        ("iterations", "98 - x", 100, "-1 at x=99"),
+        ("iterations", "x", 100, None),
+        ("iterations", "x - 1", 100, "-1 at x=0"),
+    ],
+)
+def test_the_height_of_a_cycle_is_checked_where_the_run_goes(
+    scale_mode: str, scale_fn: str, steps: int, refused: str | None
+) -> None:
+    node = {"name": "cyclic", "step_size_up": 10, "step_size_down": 15, "scale_fn": scale_fn, "scale_mode": scale_mode}
+    if refused is None:
+        assert curve(node, 0.1, Horizon(steps=steps)).min() >= 0
+    else:
+        with pytest.raises(SchedulerConfigError, match=f"the factor is {refused}, and a factor is finite"):
+            curve(node, 0.1, Horizon(steps=steps))
+
+
 @pytest.mark.parametrize("base", [math.nan, -1, "x", None, math.inf])
 def test_a_base_rate_that_is_none_is_refused(base: Any) -> None:
     with pytest.raises(SchedulerConfigError, match=r"base_lr=.*a rate is a finite number and not negative"):
@@ -158,6 +184,9 @@ def test_curve_of_one_group_among_several() -> None:
     assert curve(node, 0.1, run, group="body")[-1] == 0.0
     with pytest.raises(SchedulerConfigError, match="Write group='head'"):
         curve(node, 0.1, run)
+    listed = {**node, "eta_min": [0.01, 0.02, 0.03]}
+    assert [curve(listed, 0.1, run, group=i)[-1] for i in range(3)] == [0.01, 0.02, 0.03]
+    assert curve(listed, 0.1, run)[-1] == 0.01
     with pytest.raises(SchedulerConfigError, match="none for group=2"):
         curve({**node, "eta_min": [0.0, 0.01]}, 0.1, run, group=2)
     assert curve({**node, "eta_min": [0.0, 0.01]}, 0.1, run, group=1)[-1] == 0.01

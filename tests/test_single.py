@@ -207,6 +207,16 @@ def test_a_cycle_scaled_by_an_object(scale_mode: str) -> None:
     assert mine._scale_fn_custom.factor == 0.5
 
 
+@pytest.mark.parametrize(("up", "down"), [(2.5, None), (2.5, 4.25), (0.3, 0.2), (3, 4)])
+def test_a_cycle_whose_halves_are_no_whole_steps(up: float, down: float | None) -> None:
+    mine, theirs = (made.CyclicLR(optimizer(2), 0.01, [0.1, 0.2], up, down) for made in (ours, T))
+    for _ in range(25):
+        for one in (mine, theirs):
+            step(one.optimizer, one)
+        assert rates(mine.optimizer) == pytest.approx(rates(theirs.optimizer), rel=1e-12)
+        assert mine.optimizer.param_groups[0]["momentum"] == pytest.approx(theirs.optimizer.param_groups[0]["momentum"])
+
+
 def test_the_scale_of_a_cycle_that_is_a_formula_is_not_in_a_state() -> None:
     def made(text: str, opt: Any) -> Any:
         return build({"name": "cyclic", "base_lr": 0.01, "max_lr": 0.1, "step_size_up": 3, "scale_fn": text}, opt)

@@ -13,6 +13,8 @@ from lr_configs.preview.picture import Panel, Picture
 DECADES = 6
 #: an axis begins at 0 unless the lowest value is a larger share than this of the highest
 FROM_ZERO = 0.4
+#: what is smaller counts as 0, and values that differ by a smaller share than `SAME` as one: between them is no round number
+SMALLEST, SAME = 1e-300, 1e-9
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,13 @@ def around(values: Iterable[float], log: bool = False) -> Scale:
     >>> around([1e-9, 0.1], log=True)
     Scale(low=1e-07, high=0.1, log=True)
     """
-    values = list(values)
+    values = [value if abs(value) >= SMALLEST else 0.0 for value in values]
     low, high = min(values), max(values)
     if log and high > 0:
         return _logarithmic([value for value in values if value > 0], high)
     if low >= 0 and low <= FROM_ZERO * high:
         low = 0.0
-    if low == high:
+    if high - low <= SAME * abs(high):
         low, high = (0.0, high * 1.25) if high > 0 else (0.0, 1.0)
     step = _step((high - low) / 5)
     return Scale(_times(math.floor(low / step + 1e-9), step), _times(math.ceil(high / step - 1e-9), step))

@@ -152,7 +152,8 @@ class CyclicLRConfig(SchedulerConfig):
         )
         if hasattr(function, "check") and steps is not None:
             by_step = self.scale_mode == "iterations"
-            function.check(steps if by_step else steps // cycle + 2, first=0 if by_step else 1)
+            # Cycles are counted from 1, and the last one may be cut.
+            function.check(steps if by_step else -(-steps // cycle) + 1, first=0 if by_step else 1)
         return params
 
     def check_values(self, values: dict[str, Any], bases: list[float], key: str) -> dict[str, Any]:
