@@ -131,12 +131,84 @@ def test_places_are_spread_no_further_than_they_must() -> None:
     assert spread([(0, 80.0), (1, 99.0), (2, 99.0), (3, 99.0)], 10, 0, 100) == [(0, 70), (1, 80), (2, 90), (3, 100)]
 
 
-@given(st.lists(st.floats(0, 300), max_size=20))
-def test_places_do_not_lie_on_each_other(wanted: list[float]) -> None:
-    found = [place for _, place in spread([(y, y) for y in wanted], 13, 0, 300)]
-    assert all(b - a >= 13 - 1e-9 for a, b in itertools.pairwise(found))
-    assert [y for y, _ in spread([(y, y) for y in wanted], 13, 0, 300)] == sorted(wanted)
-    assert not found or len(found) > 24 or found[-1] <= 300
+@given(st.lists(st.integers(-50, 350), max_size=20), st.sampled_from([(0.0, 300.0), (20.0, 90.0)]))
+def test_places_are_the_nearest_that_do_not_lie_on_each_other(wanted: list[int], ends: tuple[float, float]) -> None:
+    """With the gaps taken out they may not fall: the nearest such numbers, by the formula of isotonic regression."""
+    low, high = ends
+    free = [y - 13 * k for k, y in enumerate(sorted(wanted))]
+    n = len(free)
+    rising = [max(min(sum(free[i:j]) / (j - i) for j in range(k + 1, n + 1)) for i in range(k + 1)) for k in range(n)]
+    places = [max(min(y, high - 13 * (n - 1)), low) + 13 * k for k, y in enumerate(rising)]
+    found = spread([(y, float(y)) for y in wanted], 13, low, high)
+    assert [y for y, _ in found] == sorted(wanted)
+    assert [place for _, place in found] == pytest.approx(places)
+
+
+def arranged(**size: int) -> tuple[Any, ...]:
+    """Two panels with all that there can be around them, in short: text, x and y; boxes as left, top, width, height."""
+    marks = [
+        (2, "up"),
+        (3, "down again"),
+        (4, "restart"),
+        (6, "restart"),
+        (10, "end"),
+        (10, "a last one"),
+        (19.9, "edge"),
+    ]
+    first = Line("first of them", [0, 10], [0.5, 0.1], 20, tuple(Mark(x, 0.1, word) for x, word in marks))
+    others = Line("second", [0], [0.11], 20, style=1), Line("third, of a long name", [0], [0.1], 20, style=2)
+    momentum = Line("first of them", [0], [0.95], 20, (Mark(5, 0.95, "top"), Mark(12, 0.95, "down")))
+    panels = Panel("lr", (first, *others)), Panel("momentum", (momentum, Line("second", [0], [0.85], 20, style=1)))
+    shown = Picture(panels, "update", 20, "a title", ((0, 0), (10, 1), (20, 2)), 0, ("one note", "another"))
+    placed = arrange(shown, **size)
+
+    def short(words: Any) -> list[tuple[str, float, float]]:
+        return [(one.text, round(one.x, 2), round(one.y, 2)) for one in words if one is not None]
+
+    boxes = [(one.box.left, one.box.top, one.box.width, one.box.height) for one in placed.panels]
+    written = [short([*one.words, *one.ends]) for one in placed.panels]
+    ticks = [(x, None if word is None else word.text) for _, row in placed.ticks for x, word in row]
+    below = [short([unit, *(word for _, word in row)]) for unit, row in placed.ticks]
+    around = short([placed.title, *placed.legend, *placed.notes])
+    return (placed.width, placed.height), around, boxes, written, below, ticks
+
+
+def test_everything_has_its_place() -> None:
+    size, around, boxes, written, below, ticks = arranged()
+    # A character is 6.96 wide. From the top: a margin of 8, rows of 16, a first panel of 230 and a second one of 90.
+    assert size == (720, 512)
+    legend = [("first of them", 42, 40), ("second", 180.48, 40), ("third, of a long name", 270.24, 40)]
+    assert around == [("a title", 360, 20), *legend, ("one note", 8, 488), ("another", 8, 504)]
+    assert boxes == [(44, 86, 632, 230), (44, 350, 632, 90)]
+    # What has no room in the first row stands above it, and at the edges inside of them.
+    assert written == [
+        [
+            ("up", 107.2, 80), ("down again", 138.8, 66), ("restart", 170.4, 80), ("end", 360, 80), ("a last one", 360, 66),
+            ("edge", 662.08, 80), ("0.11", 681, 265.2), ("0.1", 681, 278.2),
+        ],
+        [("top", 202, 344), ("down", 423.2, 344), ("0.95", 681, 361.5), ("0.85", 681, 436.5)],
+    ]  # fmt: skip
+    updates = [("0", 44, 456), ("5", 202, 456), ("10", 360, 456), ("15", 518, 456)]
+    assert below == [
+        [("updates", 712, 456), *updates],  # 20 would touch the word
+        [("epochs", 712, 472), ("0", 44, 472), ("1", 360, 472)],
+    ]
+    assert ticks == [(0, "0"), (5, "5"), (10, "10"), (15, "15"), (20, None), (0, "0"), (10, "1"), (20, None)]
+
+
+def test_everything_has_its_place_in_a_smaller_picture() -> None:
+    size, around, boxes, written, below, _ = arranged(width=400, height=400)
+    assert size == (400, 400)
+    legend = [("first of them", 42, 40), ("second", 180.48, 40), ("third, of a long name", 42, 56)]
+    assert around == [("a title", 200, 20), *legend, ("one note", 8, 376), ("another", 8, 392)]
+    # 192 are left to the two panels.
+    assert boxes == [(44, 102, 312, 138), (44, 274, 312, 54)]
+    assert [word for words in written for word, _, _ in words] == [
+        "up", "down again", "end", "a last one", "edge", "0.11", "0.1", "top", "down", "0.95", "0.85",
+    ]  # fmt: skip
+    assert [[word for word, _, _ in row] for row in below] == [["updates", "0", "10"], ["epochs", "0", "1"]]
+    # However little there is, two panels have 80.
+    assert [box[-1] for box in arranged(height=100)[2]] == [58, 22]
 
 
 def test_what_happens_is_drawn_and_named() -> None:
