@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import re
 import runpy
+import struct
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_hex
 
 import lr_configs
 from lr_configs import Horizon, SchedulerConfigError, available, curve
@@ -286,12 +289,97 @@ def test_a_figure_has_the_values(log: bool) -> None:
             assert shown.get_drawstyle() == ("default" if line.thinned else "steps-post")
 
 
+NOTED = replace(THREE, notes=("a note", "another one"))
+
+
 def test_a_figure_says_what_an_svg_says() -> None:
-    drawn = figure.figure(THREE)
-    words = {text.get_text() for text in drawn.texts}
-    root = ElementTree.fromstring(svg.chart(THREE))
-    ticks = {text.get_text() for axes in drawn.axes for text in axes.get_yticklabels()}
-    assert {one.text for one in root.iter(f"{NAME}text")} == words | ticks
+    """All words at the same pixels, from the same side, in the same colour and hand."""
+    placed, drawn = arrange(NOTED), figure.figure(NOTED)
+    sides = {None: "left", "middle": "center", "end": "right"}
+    said, beside = [], []
+    for one in ElementTree.fromstring(svg.chart(NOTED)).iter(f"{NAME}text"):
+        if one.get("text-anchor") == "end" and one.get("font-style") is None:
+            beside.append(one.text)  # the axis; there matplotlib puts them
+            continue
+        colour = style.colour(int(one.get("class", "")[1:])) if one.get("class") else style.INK[0]
+        look = colour, one.get("font-style", "normal"), one.get("font-weight") is not None
+        at = [pytest.approx(float(one.get(side, "")), abs=0.06) for side in "xy"]
+        said.append((one.text, sides[one.get("text-anchor")], *look, at))
+    written = []
+    for text in drawn.texts:
+        x, y = text.get_position()
+        look = text.get_color(), text.get_style(), text.get_weight() == "bold"
+        written.append((text.get_text(), text.get_ha(), *look, [x * placed.width, (1 - y) * placed.height]))
+        assert (text.get_va(), text.get_fontsize()) == ("baseline", 9)  # 12 pixels
+    assert len(written) == len(said)
+    assert all(one in written for one in said)
+    assert [tick.get_text() for axes in drawn.axes for tick in axes.get_yticklabels()] == beside
+
+
+def test_a_figure_has_the_swatches_and_ticks_of_an_svg() -> None:
+    placed, drawn = arrange(NOTED), figure.figure(NOTED)
+    root, wanted = ElementTree.fromstring(svg.chart(NOTED)), []
+    for one in root.iter(f"{NAME}path"):
+        short = re.fullmatch(r"M([\d.]+) ([\d.]+)([hv])(-?[\d.]+)", one.get("d", ""))
+        if short:
+            x, y, size = float(short[1]), float(short[2]), float(short[4])
+            end = (x + size, y) if short[3] == "h" else (x, y + size)
+            colour = style.INK[0] if one.get("class") == "axis" else style.colour(len(wanted))  # the legend comes first
+            wanted.append((colour, pytest.approx([x, end[0], y, end[1]], abs=0.06)))
+    found = [
+        (
+            line.get_color(),
+            [*np.multiply(line.get_xdata(), placed.width), *((1 - y) * placed.height for y in line.get_ydata())],
+        )
+        for line in drawn.artists
+    ]
+    assert found == wanted
+    assert [line.get_linewidth() for line in drawn.artists] == [pytest.approx(1.2)] * 3 + [0.8] * (len(wanted) - 3)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_the_looks_of_a_figure(log: bool) -> None:
+    """As in an SVG, in points: three of them are four pixels."""
+    placed, drawn = arrange(THREE, log=log), figure.figure(THREE, log=log)
+    assert (*drawn.get_size_inches() * 96, drawn.dpi) == (720, placed.height, 96)
+    assert drawn.get_facecolor() == (1, 1, 1, 1)
+    for axes, one in zip(drawn.axes, placed.panels, strict=True):
+        box = one.box
+        left, bottom, width, height = axes.get_position().bounds
+        pixels = left * 720, (1 - bottom) * placed.height, width * 720, height * placed.height
+        assert pixels == pytest.approx((box.left, box.bottom, box.width, box.height))
+        assert (axes.get_ylim(), axes.get_facecolor()) == (box.axis.ends, (0, 0, 0, 0))
+        assert (axes.yaxis.label.get_visible(), axes.get_axisbelow()) == (False, True)
+        assert (list(axes.get_xticks()), list(axes.yaxis.get_minor_ticks())) == ([], [])
+        assert axes.get_yticks().tolist() == box.ticks()
+        for tick in axes.yaxis.get_major_ticks():
+            label, grid = tick.label1, tick.gridline
+            assert (label.get_color(), label.get_fontsize(), tick.get_pad()) == (style.INK[0], 9, 3)
+            assert (grid.get_visible(), grid.get_color()) == (True, style.GRID[0])
+            assert (grid.get_linewidth(), tick.tick1line.get_markersize()) == (pytest.approx(0.6), 0)
+        for side, spine in axes.spines.items():
+            assert spine.get_visible() == (side in ("left", "bottom"))
+            assert (to_hex(spine.get_edgecolor()), spine.get_linewidth()) == (style.INK[0], 0.8)
+        lines = list(reversed(one.panel.lines))  # the first one lies on top
+        for line, stairs, dots in zip(lines, axes.lines[::2], axes.lines[1::2], strict=True):
+            colour = style.colour(line.style)
+            assert (stairs.get_color(), stairs.get_clip_on(), stairs.is_dashed()) == (colour, False, line.style > 0)
+            assert stairs.get_linewidth() == pytest.approx(1.2)
+            assert dots.get_xydata().tolist() == [[mark.x, max(mark.y, box.axis.low)] for mark in line.marks]
+            assert (dots.get_marker(), dots.get_markersize(), dots.get_linestyle()) == ("o", pytest.approx(3.9), "None")
+            assert (dots.get_markerfacecolor(), dots.get_markeredgecolor()) == (style.GROUND[0], colour)
+            assert (dots.get_zorder(), dots.get_clip_on()) == (3, False)
+        rules = [rule for drawn_lines in axes.collections for rule in drawn_lines.get_segments()]
+        named = [(word.mark.x, word.mark.y) for word in one.words if word.mark is not None]
+        assert [rule.tolist() for rule in rules] == [[[x, max(y, box.axis.low)], [x, box.axis.high]] for x, y in named]
+        for rule in axes.collections:
+            assert (to_hex(rule.get_color()), rule.get_linewidth()) == (style.INK[0], 0.8)
+            ((_, dash),) = rule.get_linestyle()
+            assert dash == pytest.approx([0.8, 2.4])
+    for i in range(9):
+        dashes = figure._stroke(i)["linestyle"]
+        pixels = [] if dashes == "-" else [length * 1.6 for length in dashes[1]]
+        assert pixels == pytest.approx([float(length) for length in style.dash(i).split()])
 
 
 @pytest.mark.parametrize(("kind", "begins"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")])
@@ -299,6 +387,11 @@ def test_a_file_is_the_same_every_time(kind: str, begins: bytes) -> None:
     files = [figure.save(figure.figure(THREE), kind) for _ in range(2)]
     assert files[0] == files[1]
     assert files[0].startswith(begins)
+
+
+def test_a_file_is_twice_as_fine_as_a_page() -> None:
+    header = figure.save(figure.figure(THREE), "png")[16:24]
+    assert struct.unpack(">II", header) == (1440, 2 * arrange(THREE).height)
 
 
 def test_a_picture_in_grey_still_tells_lines_apart() -> None:
@@ -333,13 +426,13 @@ import sys
 sys.modules["matplotlib"] = None
 import lr_configs
 try:
-    lr_configs.plot("cosine", horizon=lr_configs.Horizon(epochs=3))
+    lr_configs.plot("no such schedule", horizon=lr_configs.Horizon(epochs=3))
 except lr_configs.SchedulerConfigError as error:
     print(error)
 """
 
 
-def test_a_missing_matplotlib_is_named() -> None:
+def test_a_missing_matplotlib_is_named_before_the_work() -> None:
     done = subprocess.run([sys.executable, "-c", BLOCKED], capture_output=True, text=True, check=True)
     assert "not installed" in done.stdout
     assert "pip install 'lr_configs[plot]'" in done.stdout
