@@ -61,6 +61,150 @@ def test_ascii_is_ascii_and_without_colour_there_is_no_escape() -> None:
         assert "\x1b[3" not in line or line.rindex("\x1b[0m") > line.rindex("\x1b[3")
 
 
+PANELS = (
+    Panel(
+        "lr",
+        (
+            Line("first", [0, 2, 4, 6], [1.0, 0.5, 0.25, 0.1], 8),
+            Line("second", [0, 2, 4, 6], [0.2, 0.4, 0.6, 0.8], 8, style=1),
+        ),
+    ),
+    Panel("weight_decay", (Line("third", [0, 4], [0.0, 1e-3], 8, style=2),)),
+)
+NOTE = "what is to be said beside it, which takes two lines"
+WHOLE = Picture(PANELS, "update", 8, "of three", ((0, 0), (4, 1), (8, 2)), notes=(NOTE,))
+CHARTS = {
+    "braille": (
+        {},
+        """
+of three
+      lr
+      1┤⠉⠉⠉⠉⠉⠉⠉⡆
+       │       ⡇             ⡖⠒ ⠒⠒ ⠒ b 0.8
+    0.5┤       ⡇       ⠒⠒ ⠒⠒ ⠁
+       │       ⡭⠉⠭⠭⠉⠭⠭⡆
+       │⠤⠤ ⠤⠤ ⠤⠃      ⠓⠒⠒⠒⠒⠒⠒⡄       a 0.1
+      0┤                     ⠓⠒⠒⠒⠒⠒⠒
+weight_decay
+  0.001┤              ⡏⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉ c 0.001
+5.0e-04┤              ⡇
+      0┤⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⠇
+       └┬────────────────┬──────────
+        0                5    updates
+        0             1        epochs
+⠤⠤⠤ a first
+⠤⠤⠀ b second
+⠄⠄⠄ c third
+what is to be said beside it, which takes
+two lines""",
+    ),
+    "ASCII": (
+        {"ascii": True},
+        """
+of three
+      lr
+      1+*******
+       |       *             ooooooo b 0.8
+    0.5+       *******ooooooo
+       |       ooooooo*
+       |ooooooo       ************** a 0.1
+      0+
+weight_decay
+  0.001+              ++++++++++++++ c 0.001
+5.0e-04+              +
+      0+++++++++++++++
+       ++----------------+----------
+        0                5    updates
+        0             1        epochs
+* a first
+o b second
++ c third
+what is to be said beside it, which takes
+two lines""",
+    ),
+    "logarithmic, but for what is no rate": (
+        {"log": True},
+        """
+of three
+      lr
+      1┤⠉⠉⠉⠉⠉⠉⠉⡆             ⡤⠤ ⠤⠤ ⠤ b 0.8
+       │       ⣇⣀⣀⣀⣀⣀⣀ ⠒⠒ ⠒⠒ ⠁
+       │       ⡖ ⠒⠒ ⠒⠒⡇
+       │       ⡇      ⠧⠤⠤⠤⠤⠤⠤⡀
+       │⠉⠉ ⠉⠉ ⠉              ⡇
+    0.1┤                     ⣇⣀⣀⣀⣀⣀⣀ a 0.1
+weight_decay
+  0.001┤              ⡏⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉ c 0.001
+5.0e-04┤              ⡇
+      0┤⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⠇
+       └┬────────────────┬──────────
+        0                5    updates
+        0             1        epochs
+⠤⠤⠤ a first
+⠤⠤⠀ b second
+⠄⠄⠄ c third
+what is to be said beside it, which takes
+two lines""",
+    ),
+    "in colour": (
+        {"colour": True},
+        """
+of three
+      lr
+      1┤<34>⠉⠉⠉⠉⠉⠉⠉⢱                      <0>
+       │       <34>⢸              <31>⢰⠒⠒⠒⠒⠒⠒⠒<0> 0.8
+    0.5┤       <34>⢸       <31>⡖⠒⠒⠒⠒⠒⠒⠊       <0>
+       │       <34>⢨⠭⠭⠭⠭⠭⠭⠭⡇              <0>
+       │<31>⠤⠤⠤⠤⠤⠤⠤⠜       <34>⠓⠒⠒⠒⠒⠒⠒⢢       <0> 0.1
+      0┤                      <34>⠘⠒⠒⠒⠒⠒⠒⠒<0>
+weight_decay
+  0.001┤               <32>⡏⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉<0> 0.001
+5.0e-04┤               <32>⡇              <0>
+      0┤<32>⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⠇              <0>
+       └┬─────────────────┬───────────
+        0                 5     updates
+        0              1         epochs
+<34>⠤⠤⠤<0> first
+<31>⠤⠤⠤<0> second
+<32>⠤⠤⠤<0> third
+what is to be said beside it, which takes
+two lines""",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CHARTS)
+def test_a_whole_chart(case: str) -> None:
+    kind, wanted = CHARTS[case]
+    assert re.sub(r"\x1b\[(\d+)m", r"<\1>", chart(WHOLE, 44, 6, **kind)) == wanted[1:]
+
+
+def test_a_chart_is_80_wide_and_16_high() -> None:
+    lines = chart(Picture(PANELS, "update", 8)).split("\n")
+    assert max(map(len, lines)) == 80
+    assert [i for i, line in enumerate(lines) if "┤" in line or "│" in line] == [*range(1, 17), *range(18, 26)]
+
+
+def test_many_lines_are_told_apart() -> None:
+    """By dashes, by letters or by colours, on the chart as in the legend; of each kind the first follows the last."""
+    lines = tuple(Line(f"line {i}", [0], [1 - i / 10], 8, style=i) for i in range(9))
+    shown = Picture((Panel("lr", lines),), "update", 8)
+    dashed = chart(shown, 50, 11).split("\n")
+    assert [line[4:44] for line in dashed[1:10]] == [
+        "⠉" * 40, "⠉⠉ " * 13 + "⠉", "⠂" * 40, "⠒⠒⠒ ⠐⠒⠒⠂ " * 4 + "⠒⠒⠒ ", "⠒ " * 20, "⠄ " * 20,
+        "⠤" * 40, "⠤⠤ " * 13 + "⠤", "⠄" * 40,
+    ]  # fmt: skip
+    looks = ["⠤⠤⠤", "⠤⠤⠀", "⠄⠄⠄", "⠤⠤⠤", "⠤⠀⠤", "⠄⠀⠄", "⠤⠤⠤", "⠤⠤⠀", "⠄⠄⠄"]
+    names = list(zip(looks, "abcdefghi", range(9), strict=True))
+    assert dashed[-9:] == [f"{look} {letter} line {i}" for look, letter, i in names]
+    starred, stars = chart(shown, 50, 11, ascii=True).split("\n"), "*o+x#@%&*"
+    assert [line[4:44] for line in starred[1:10]] == [star * 40 for star in stars]
+    assert starred[-9:] == [f"{star} {letter} line {i}" for star, (_, letter, i) in zip(stars, names, strict=True)]
+    coloured, codes = chart(shown, 40, 11, colour=True).split("\n"), [34, 31, 32, 35, 36, 33, 34, 31, 32]
+    assert [re.findall(r"\x1b\[(\d+)m", line) for line in coloured[1:10]] == [[str(code), "0"] for code in codes]
+    assert coloured[-9:] == [f"\x1b[{code}m⠤⠤⠤\x1b[0m line {i}" for i, code in enumerate(codes)]
+
+
 def test_a_line_is_where_its_values_are() -> None:
     text = chart(of([0.0] * 10 + [1.0] * 10), 30, 5, ascii=True).split("\n")
     rows = [line[line.index(bar) + 1 :] for line in text[1:6] for bar in "+|" if bar in line[:6]][:5]

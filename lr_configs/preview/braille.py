@@ -222,8 +222,8 @@ def _numbers(ticks: Iterable[tuple[float, float]], picture: Picture, left: int, 
     last = len(row) - len(unit) - 1
     for x, amount in ticks:
         text = scale.count(amount)
-        start = max(left + _column(x, picture.end, columns) - (len(text) - 1) // 2, 0)
-        if start + len(text) <= last and all(one == " " for one in row[max(start - 1, 0) : start + len(text) + 1]):
+        start = left + _column(x, picture.end, columns) - (len(text) - 1) // 2
+        if start + len(text) <= last and all(one == " " for one in row[start - 1 : start + len(text) + 1]):
             row[start : start + len(text)] = text
     row[len(row) - len(unit) :] = unit
     return "".join(row)
@@ -232,7 +232,7 @@ def _numbers(ticks: Iterable[tuple[float, float]], picture: Picture, left: int, 
 def _legend(picture: Picture, width: int, colour: bool, ascii: bool) -> Iterator[str]:
     """The name of every line where there are several, and what happens on it."""
     first = picture.panels[0].lines
-    for line in {line.style: line for panel in reversed(picture.panels) for line in panel.lines}.values():
+    for _, line in sorted({line.style: line for panel in reversed(picture.panels) for line in panel.lines}.items()):
         words = happenings(line) if line in first else ""
         if len(picture.labels) > 1:
             yield from _folded(f"{_swatch(line.style, colour, ascii)} {line.label}", words, width)
