@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from bisect import bisect_right
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -150,6 +152,11 @@ TIMM: list[tuple[str, dict[str, Any], str]] = [
     ("rsqrt", {**PREFIX, "min_lr": 0.0}, "chained"),
     ("rsqrt", PREFIX, "lambda"),
     ("constant", WARM, "none"),
+    ("multistep", {"decay_milestones": [5, 9]}, "multi_step"),
+    ("step", {"decay_epochs": 2.5, "decay_rate": 0.5}, "lambda"),
+    ("wsd", {"decay_fn": "exp", "min_lr": 1e-4}, "lambda"),
+    ("wsd", {"decay_fn": "exp"}, "lambda"),
+    ("wsd", {"decay_fn": "exp", **WARM, "min_lr": 0.0}, "lambda"),
 ]
 #: the same for transformers
 TRANSFORMERS: list[tuple[str, dict[str, Any], str]] = [
@@ -179,12 +186,87 @@ def test_a_formula_only_where_no_schedule_is_timms(name: str, keys: dict[str, An
     assert build_config(yaml.safe_load(several.yaml())) == several.config
 
 
+def timms(name: str, keys: dict[str, Any], T: int, W: int, unit: int, base: float) -> Callable[[int], float]:
+    """The rate of a group at each step, as timm's classes have it: `T` steps of the first cycle, `W` of warmup."""
+    low, start, decay = keys.get("min_lr", 0.0), 1e-5, keys.get("decay_rate", 0.1)
+    prefix = keys.get("warmup_prefix", False)
+    if name in ("wsd", "rsqrt"):
+        n, prefix = T if prefix else T - W, True
+        D = round(0.2 * n)
+
+    def own(t: int) -> float:
+        if name == "constant":
+            return base
+        if name == "step":
+            return float(base * decay ** (t // (keys["decay_epochs"] * unit)))
+        if name == "multistep":
+            return float(base * decay ** bisect_right([one * unit for one in keys["decay_milestones"]], t + 1))
+        if name in ("wsd", "rsqrt"):
+            stable = max(base * (1 + t / W) ** -0.5, low) if name == "rsqrt" else base
+            x = (t - (n - D)) / D
+            shapes = {"linear": 1 - x, "cosine": 0.5 + 0.5 * math.cos(math.pi * x), "exp": (0.1**x - 0.1) / 0.9}
+            fall = shapes.get(keys.get("decay_fn", "linear" if name == "rsqrt" else ""), 1 - max(x, 0) ** 0.5)
+            return stable if x <= 0 else low + (stable - low) * (fall if x < 1 else 0)
+        mul, k = keys.get("cycle_mul", 1.0), keys.get("k_decay", 1.0)
+        i, begin, length = 0, 0.0, float(T)
+        while t >= begin + length:
+            i, begin, length = i + 1, begin + length, length * mul
+        if i >= keys.get("cycle_limit", 1):
+            return low
+        top, x = base * keys.get("cycle_decay", 0.1) ** i, (t - begin) ** k / length**k
+        fall = {
+            "cosine": 0.5 + 0.5 * math.cos(math.pi * x),
+            "tanh": 0.5 - 0.5 * math.tanh(-7 * (1 - x) + 3 * x),
+            "poly": (1 - x) ** decay,
+        }[name]
+        return low + (top - low) * fall
+
+    def rate(t: int) -> float:
+        if t < W:
+            return start + t * ((base if prefix or name != "tanh" else own(W)) - start) / W
+        return own(t - W if prefix else t) if t or name != "tanh" else base  # nothing is set before the first step
+
+    return rate
+
+
+@pytest.mark.parametrize("updates", [0, 3])
+@pytest.mark.parametrize("lrs", [[0.1], [0.1, 0.05]], ids=["one", "two"])
+@pytest.mark.parametrize(("name", "keys", "_"), TIMM, ids=lambda one: str(one)[:40])
+def test_the_rates_are_those_of_timms_formula(
+    name: str, keys: dict[str, Any], _: str, lrs: list[float], updates: int
+) -> None:
+    unit = updates or 1
+    steps = {"step_on_epochs": False, "updates_per_epoch": updates} if updates else {}
+    result = from_timm.converted(name, 20, {**keys, **steps}, lrs if len(lrs) > 1 else lrs[0])
+    assert result.config.interval == ("step" if updates else "epoch")
+    lengths = [20 * keys.get("cycle_mul", 1.0) ** i for i in range(keys.get("cycle_limit", 1))]
+    warmup = keys.get("warmup_epochs", 0)
+    assert result.epochs == sum(lengths) + keys.get("cooldown_epochs", 0) + warmup * keys.get("warmup_prefix", False)
+    due = [timms(name, keys, 20 * unit, warmup * unit, unit, lr) for lr in lrs]
+    mine = optimizer(len(lrs))
+    made: Any = build(result.config, mine)
+    for t in range(int(result.epochs) * unit + 1):
+        assert rates(mine) == pytest.approx([rate(t) for rate in due], rel=1e-9, abs=1e-14), t
+        mine.step()
+        made.step()
+
+
 @pytest.mark.parametrize(("name", "keys", "ours"), TRANSFORMERS, ids=lambda one: str(one)[:40])
 def test_a_formula_only_where_no_schedule_is_transformers(name: str, keys: dict[str, Any], ours: str) -> None:
     result = from_transformers.converted(name, 10, 100, keys, 0.1)
     assert result.config.name == ours
     assert any("formula" in note for note in result.notes) == (ours == "lambda")
     assert build_config(yaml.safe_load(result.yaml())) == result.config
+
+
+def test_the_rate_is_asked_for_only_where_timm_names_another_one() -> None:
+    exp: dict[str, Any] = {"decay_fn": "exp", "warmup_epochs": 4, "warmup_lr": 0.0}
+    found = from_timm.converted("wsd", 20, exp, None)
+    assert (found.config.name, found.config.warmup, found.config.warmup_start_factor) == ("lambda", 4, 0.0)
+    assert found.notes == ("no schedule of ours is this one: timm's own formula", "timm trains for 20 epochs")
+    for more, key in (({"warmup_lr": 1e-5}, "warmup_lr=1e-05"), ({"min_lr": 0.01, "warmup_epochs": 0}, "min_lr=0.01")):
+        with pytest.raises(SchedulerConfigError, match=f"lr=None: timm's {key} is a rate"):
+            from_timm.converted("wsd", 20, {**exp, **more}, None)
 
 
 def test_a_restart_that_timm_finds_a_step_late() -> None:

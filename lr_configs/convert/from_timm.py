@@ -382,12 +382,9 @@ def _wsd_of_ours(call: _Call, n: int, D: int, name: str, scale: float | None) ->
 
 def _behind_warmup(call: _Call, body: Body) -> Converted:
     """A formula behind a warmup of ours, where that is timm's."""
-    if not call.low or call.lr is not None:
-        texts = {body("t", base) for base in (call.rates() if call.low else [None])}
-        plain = call.plain("lambda", lr_lambda=texts.pop()) if len(texts) == 1 else None
-        if plain is not None:
-            return replace(plain, notes=(_FORMULA, *plain.notes))
-    return call.formula(body)
+    texts = {body("t", base) for base in (call.rates() if call.low else [None])}
+    plain = call.plain("lambda", lr_lambda=texts.pop()) if len(texts) == 1 else None
+    return call.formula(body) if plain is None else replace(plain, notes=(_FORMULA, *plain.notes))
 
 
 def _plateau(call: _Call) -> Converted:
