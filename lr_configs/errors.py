@@ -68,5 +68,5 @@ def nearest(word: str, known: Iterable[str]) -> str:
     known = [str(k) for k in known]
     folded = {k.lower().replace("_", "").replace("/", ""): k for k in known}
     bare = str(word)[:100].lower().replace("_", "").replace("/", "")
-    close = difflib.get_close_matches(bare, folded, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(bare, folded, cutoff=0.5)
     return f"did you mean {folded[close[0]]!r}? " if close else ""

@@ -48,7 +48,7 @@ def _name(config: type[SchedulerConfig]) -> str:
     return str(config.__dataclass_fields__["name"].default)
 
 
-def add(config: type[SchedulerConfig], *, replace: bool = False) -> None:
+def add(config: type[SchedulerConfig], *, replace: bool) -> None:
     """Take in the config class of one more schedule.
 
     Raises:
@@ -149,7 +149,7 @@ def _from_package(name: str) -> type[SchedulerConfig] | None:
     try:
         what = offer.load()  # which may call `register` itself
         if name not in _entries():
-            add(config_of(name, what, {}))
+            add(config_of(name, what, {}), replace=False)
     except Exception as error:  # whatever it raises; the other schedules go on
         raise SchedulerConfigError(
             "name",

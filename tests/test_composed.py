@@ -15,7 +15,9 @@ from lr_configs import Horizon
 from lr_configs.commands.compose import Composed, compose
 from lr_configs.commands.errors import CallError, ConfigError
 from lr_configs.composed import Found, find
+from lr_configs.config_tree import Tree
 from lr_configs.errors import SchedulerConfigError
+from lr_configs.horizon import LARGEST
 from lr_configs.run_size import RunSize
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -136,6 +138,17 @@ def test_the_apps_own_files_win(tmp_path: Path) -> None:
     (tmp_path / "conf" / "broken.yaml").write_text("a: [1\n")
     with pytest.raises(Exception, match=r"expected ',' or '\]'|while parsing"):
         compose([], folder, "broken")
+
+
+def test_a_config_may_read_hydras_own_node(tmp_path: Path) -> None:
+    text = "_target_: lr_configs.scheduler\nname: ${hydra:runtime.choices.scheduler}\n"
+    files = {
+        "config.yaml": "defaults: [{scheduler: step}, _self_]\n",
+        "scheduler/step.yaml": text,
+        "scheduler/rex.yaml": text,
+    }
+    folder = app(tmp_path, files) / "conf"
+    assert [one.node["name"] for one in compose(["scheduler=step,rex"], folder)] == ["step", "rex"]
 
 
 def test_the_jobs_of_a_sweep() -> None:
@@ -312,6 +325,37 @@ def test_what_the_caller_says_wins() -> None:
     groups = RunSize().given(groups={"backbone": 0.01, "head": 0.1})
     assert (groups.bases, groups.names) == ((0.01, 0.1), ("backbone", "head"))
     assert RunSize().given(groups=[0.1, 0.2]).names == (None, None)
-    for wrong in ({"epochs": 0}, {"steps": -3}, {"lr": -1.0}, {"lr": float("nan")}):
-        with pytest.raises(SchedulerConfigError):
-            RunSize().given(**wrong)
+    assert RunSize().given(epochs=1, steps=LARGEST, steps_per_epoch=1).steps == LARGEST
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"epochs": 0}, "epochs=0: a run has a positive whole number of them"),
+        ({"steps": -3}, "steps=-3: a run has a positive whole number of them"),
+        ({"steps_per_epoch": LARGEST + 1}, f"steps_per_epoch={LARGEST + 1}: a run has a positive whole number of them"),
+        ({"lr": -1.0}, "lr=-1.0: a rate is a finite number"),
+        ({"lr": float("nan")}, "lr=nan: a rate is a finite number"),
+        ({"groups": [0.1, -0.1]}, "groups=-0.1: a rate is a finite number"),
+        ({"groups": {"head": 0.1, "backbone": -0.1}}, "groups.backbone=-0.1: a rate is a finite number"),
+    ],
+)
+def test_numbers_of_the_caller_that_are_none(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(SchedulerConfigError) as error:
+        RunSize().given(**wrong)
+    assert str(error.value).startswith(message)
+
+
+def test_a_node_is_found_where_it_is_written_out() -> None:
+    """And not again where another key refers to it, a list as little as a mapping."""
+    tree = Tree(
+        OmegaConf.create({"all": [{"x": 1}] * 6, "again": "${all}", "one": "${all.0}", "n": {"y": [[{"z": 2}]]}})
+    )
+    assert tree.data["again"] == tree.data["all"] == [{"x": 1}] * 6
+    assert list(tree.nodes()) == [
+        ("", tree.data), *((f"all.{i}", {"x": 1}) for i in range(6)), ("n", {"y": [[{"z": 2}]]}), ("n.y.0.0", {"z": 2}),
+    ]  # fmt: skip
+    assert list(tree.references()) == [("again", "all"), ("one", "all.0")]
+    assert (tree.home("again.3.x"), tree.home("one.x"), tree.home("n.y")) == ("all.3.x", "all.0.x", "n.y")
+    places = ["all.5.x", "all.6.x", "all.-1.x", "n.y.0.0.z", "n.z", "n.y.0.0.z.more"]
+    assert [tree.at(place) for place in places] == [1, None, None, 2, None, None]

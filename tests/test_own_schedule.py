@@ -35,7 +35,7 @@ class HalvingConfig(SchedulerConfig):
 
 @pytest.fixture(autouse=True)
 def registered() -> Iterator[None]:
-    registry.add(HalvingConfig)
+    registry.add(HalvingConfig, replace=False)
     yield
     registry.remove("halving")
 

@@ -94,7 +94,7 @@ def _kind(options: argparse.Namespace) -> str:
         raise CallError("--json prints to stdout. With -o FILE.json it goes to a file")
     kind = Path(options.output).suffix.removeprefix(".").lower()
     if kind not in FORMATS:
-        hint = nearest(kind, FORMATS) if kind else ""
+        hint = nearest(kind, FORMATS)
         raise CallError(f"-o {options.output}: the name of a file says its format. {hint}Formats: {', '.join(FORMATS)}")
     if kind in ("png", "pdf") and find_spec("matplotlib") is None:
         raise CallError(
