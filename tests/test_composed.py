@@ -349,13 +349,13 @@ def test_numbers_of_the_caller_that_are_none(wrong: dict[str, Any], message: str
 def test_a_node_is_found_where_it_is_written_out() -> None:
     """And not again where another key refers to it, a list as little as a mapping."""
     tree = Tree(
-        OmegaConf.create({"all": [{"x": 1}] * 6, "again": "${all}", "one": "${all.0}", "n": {"y": [[{"z": 2}]]}})
+        OmegaConf.create({"all": [{"x": 1}] * 7, "again": "${all}", "one": "${all.0}", "n": {"y": [[{"z": 2}]]}})
     )
-    assert tree.data["again"] == tree.data["all"] == [{"x": 1}] * 6
+    assert tree.data["again"] == tree.data["all"] == [{"x": 1}] * 7
     assert list(tree.nodes()) == [
-        ("", tree.data), *((f"all.{i}", {"x": 1}) for i in range(6)), ("n", {"y": [[{"z": 2}]]}), ("n.y.0.0", {"z": 2}),
+        ("", tree.data), *((f"all.{i}", {"x": 1}) for i in range(7)), ("n", {"y": [[{"z": 2}]]}), ("n.y.0.0", {"z": 2}),
     ]  # fmt: skip
     assert list(tree.references()) == [("again", "all"), ("one", "all.0")]
     assert (tree.home("again.3.x"), tree.home("one.x"), tree.home("n.y")) == ("all.3.x", "all.0.x", "n.y")
-    places = ["all.5.x", "all.6.x", "all.-1.x", "n.y.0.0.z", "n.z", "n.y.0.0.z.more"]
+    places = ["all.6.x", "all.7.x", "all.-1.x", "n.y.0.0.z", "n.z", "n.y.0.0.z.more"]
     assert [tree.at(place) for place in places] == [1, None, None, 2, None, None]
