@@ -26,7 +26,7 @@ def leave() -> None:
 
 def current() -> Job | None:
     """The job of this process, or None: also in a process that was forked off."""
-    return _jobs[-1] if _jobs and _jobs[-1].here else None
+    return next((job for job in _jobs if job.here), None)
 
 
 def hydra_task(config: Any, program: str) -> Task:

@@ -63,7 +63,7 @@ def _text(value: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False, separators=(",", ":"), default=str)
     except ValueError:
-        return json.dumps(_without_nan(value), allow_nan=False, separators=(",", ":"), default=str)
+        return json.dumps(_without_nan(value), separators=(",", ":"), default=str)
 
 
 def _without_nan(value: Any) -> Any:

@@ -205,7 +205,7 @@ def judge(
                     and (run.objective[0] == metric or metric == VALUE))  # fmt: skip
     if mode is not None or modes:
         return Judge(metric, mode or str(modes.most_common(1)[0][0]), best)
-    less = any(part in metric.lower().replace("-", "_") for part in _LESS)
+    less = any(part in metric.lower() for part in _LESS)
     return Judge(metric, "min" if less else "max", best, guessed=True)
 
 

@@ -169,13 +169,13 @@ class Handle:
         """For the environment."""
         return json.dumps([self.storage, self.study, self.trial, self.pruner])
 
-    @staticmethod
-    def read(text: str) -> Handle:
+    @classmethod
+    def read(cls, text: str) -> Handle:
         """What :meth:`text` wrote."""
-        return Handle(*json.loads(text))
+        return cls(*json.loads(text))
 
-    @staticmethod
-    def of_this_job() -> Handle | None:
+    @classmethod
+    def of_this_job(cls) -> Handle | None:
         """The handle of the job around the caller; None where it is no trial."""
         text = os.environ.get(TRIAL)
-        return Handle.read(text) if text else None
+        return cls.read(text) if text else None
