@@ -14,9 +14,13 @@ from typing import Any
 import pytest
 from hydra_apps import HEAVY, VERSION_BASE, app, completion, multirun, outcome, ran, start
 
-from lr_configs.sweeps.files import read_json
-from lr_configs.sweeps.folder import manifests
-from lr_configs.sweeps.manifest import read
+from lr_configs.errors import SchedulerConfigError
+from lr_configs.sweeps import folder as folder_module
+from lr_configs.sweeps import process
+from lr_configs.sweeps.files import read_json, write_json
+from lr_configs.sweeps.folder import Jobs, SweepFolder, job_folders, manifests
+from lr_configs.sweeps.grid import _failures
+from lr_configs.sweeps.manifest import Job, Task, read
 
 CONFIG = """
 hydra:
@@ -283,6 +287,85 @@ def test_a_disk_that_is_full_at_a_jobs_end(folder: Path) -> None:
     run(0)
     assert ran(folder) == ["1 cosine 2 0"]
     assert statuses(folder) == dict.fromkeys("012", "finished")
+
+
+@pytest.mark.parametrize(("number", "more"), [(1, []), (10, []), (11, ["  and 1 more"]), (300, ["  and 290 more"])])
+def test_so_many_failures_are_listed(number: int, more: list[str]) -> None:
+    jobs = Jobs(list(range(400)), {i: (f"x={i}", "y=1") for i in range(400)})
+    assert _failures(jobs, {i: f"no\n{i}" for i in range(number)}).splitlines() == [
+        f"{number} of 400 jobs did not finish:",
+        *(f"  job {i}, x={i} y=1: no {i}" for i in range(min(number, 10))),
+        *more,
+        "The same command runs them again, and no others.",
+    ]
+
+
+# --- the folder ------------------------------------------------------------------------------------------------------
+
+
+def test_jobs_have_an_order(tmp_path: Path) -> None:
+    """Numbers by their size, then names; nothing below a job, in a hidden folder or behind a link is one."""
+    for place in ("10", "9", "9/below", "b/1", "a", "²", ".hidden"):
+        (tmp_path / "sweep" / place).mkdir(parents=True)
+        (tmp_path / "sweep" / place / "manifest.json").touch()
+    for place in (".hydra", "c/.hydra", "b/.hydra", "d/.hydra/1"):  # the sweep's own, and what has jobs below, is none
+        (tmp_path / "sweep" / place).mkdir(parents=True)
+    (tmp_path / "sweep/link").symlink_to(tmp_path / "sweep/a")
+    found = [
+        (path.relative_to(tmp_path / "sweep").as_posix(), recorded)
+        for path, recorded in job_folders(tmp_path / "sweep")
+    ]
+    assert found == [("9", True), ("10", True), ("a", True), ("b/1", True), ("c", False), ("d", False), ("²", True)]
+    assert list(manifests(tmp_path / "sweep/b")) == [tmp_path / "sweep/b/1/manifest.json"]
+
+
+def test_numbers_of_jobs(tmp_path: Path) -> None:
+    """Those that a job has stay its own; a new one gets its place in the list, or the next that is free."""
+    sweep = SweepFolder(tmp_path)
+    for number, one in ((0, "x=a"), (1, "x=a"), (5, "x=b")):
+        Job(Task(tmp_path / str(number), [one], number, multirun=True)).end("finished" if number else "pruned")
+    Job(Task(tmp_path / "2", ["x=c"], 2, multirun=True))  # this process runs it
+    Job(Task(tmp_path / "3", ["x=d"], 3, multirun=True)).end("failed")
+    jobs = sweep.jobs([[f"x={one}"] for one in "eabcdaf"])
+    assert jobs.numbers == [4, 0, 5, 2, 3, 1, 6]
+    assert jobs.overrides == {number: (f"x={one}",) for number, one in zip(jobs.numbers, "eabcdaf", strict=True)}
+    assert (sorted(jobs.found), jobs.notes) == ([0, 1, 2, 3, 5], [])
+    assert (jobs.left(), jobs.with_status("pruned", "finished")) == ([4, 3, 6], [0, 5, 1])
+    sweep.save(jobs, {"k": 1}, "python app.py")
+    saved = sweep.saved()
+    assert saved["jobs"] == [["x=a"], ["x=a"], ["x=c"], ["x=d"], ["x=e"], ["x=b"], ["x=f"]]
+    assert (saved["config"], saved["command"], saved["process"]) == ({"k": 1}, "python app.py", process.identity())
+    assert sweep.jobs([[f"x={one}"] for one in "fedcbaa"]).numbers == [6, 4, 3, 2, 5, 0, 1]
+
+
+def test_a_manifest_that_goes_away_while_the_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        Job(Task(tmp_path / str(number), [f"x={number}"], number, multirun=True)).end("finished")
+    monkeypatch.setattr(folder_module, "manifests", lambda path: [path / f"{i}/manifest.json" for i in (0, 7, 2)])
+    jobs = SweepFolder(tmp_path).jobs([["x=0"], ["x=2"]])
+    assert (jobs.numbers, sorted(jobs.found), jobs.notes) == ([0, 2], [0, 2], [])
+
+
+@pytest.mark.parametrize(
+    ("made", "asked", "message"),
+    [
+        ({"0": (0, "x=0"), "copy": (0, "x=0")}, ["x=0"], "copy has the manifest of job 0, as 0 has. Give this sweep"),
+        ({"0": (None, "x=0")}, ["x=0"], "0 has the manifest of a single run. Give this sweep"),
+        ({"0": (0, "x=0")}, [], "1 of the 1 jobs in this folder, the first being x=0, are not of this sweep, whose first is nothing"),
+        ({"0": (0, "x=0"), "1": (1, "")}, ["x=0"], "1 of the 2 jobs in this folder, the first being without overrides, are"),
+        ({"0": (0, "x=1")}, ["x=1"], "job 0 is x=0 y=0 in sweep.json, and x=1 in its folder. Give each sweep"),
+    ],
+)  # fmt: skip
+def test_a_folder_that_is_not_this_sweeps(
+    made: dict[str, tuple[int | None, str]], asked: list[str], message: str, tmp_path: Path
+) -> None:
+    for name, (number, one) in made.items():
+        Job(Task(tmp_path / name, one.split(), number, multirun=True)).end("finished")
+    if "sweep.json" in message:
+        write_json(tmp_path / "sweep.json", {"format": 1, "jobs": [["x=0", "y=0"]]})
+    with pytest.raises(SchedulerConfigError) as error:
+        SweepFolder(tmp_path).jobs([one.split() for one in asked])
+    assert str(error.value).startswith(f"hydra.sweep.dir='{tmp_path}': {message}")
 
 
 # --- other launchers -------------------------------------------------------------------------------------------------

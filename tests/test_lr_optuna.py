@@ -165,6 +165,20 @@ def test_a_storage_that_is_not_there() -> None:
     assert shown("sqlite:///x.db") == "sqlite:///x.db"
 
 
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("sqlite:///x.db", {"connect_args": {"timeout": 60}}),
+        ("postgresql+psycopg://me@host/db", {"pool_pre_ping": True}),
+    ],
+)
+def test_a_storage_waits_for_others_and_outlives_a_lost_connection(
+    url: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optuna.storages, "RDBStorage", lambda *words, **more: (words, more))
+    assert open_storage(url) == ((url,), {"engine_kwargs": options})
+
+
 def test_without_optuna(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(SchedulerConfigError, match=r"needs Optuna\. pip install 'lr_configs\[optuna\]'"):
@@ -185,15 +199,16 @@ defaults:
 x: 0
 """
 CODE = f"""
-import os
+import json, os
 import hydra
 from hydra.core.hydra_config import HydraConfig
 
 @hydra.main(config_path="conf", config_name="config", **{VERSION_BASE})
 def main(cfg):
     number = HydraConfig.get().job.num
+    _, study, _, pruner = json.loads(os.environ['{TRIAL}'])
     with open("ran.txt", "a") as file:
-        file.write(f"{{number}} {{cfg.scheduler.name}} {{cfg.x:.4f}} {{'study' in os.environ['{TRIAL}']}}\\n")
+        file.write(f"{{number}} {{cfg.scheduler.name}} {{cfg.x:.4f}} {{study}} {{pruner and pruner['_target_']}}\\n")
     if os.path.exists(f"fail-{{number}}"):
         raise ValueError("as asked")
     if os.path.exists(f"die-{{number}}"):
@@ -240,7 +255,7 @@ def test_a_study_goes_on_after_failures_and_nan(folder: Path) -> None:
     said = sweep(folder)
     lines = [line.split() for line in ran(folder)]
     assert [line[0] for line in lines] == list("012345")
-    assert all(line[3] == "True" for line in lines)
+    assert all(line[3:] == ["study", "optuna.pruners.MedianPruner"] for line in lines)
     assert states(folder) == ["COMPLETE", "FAIL", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
     assert "trial 1, 2 of 6: failed (ValueError: as asked [app.py:" in said
     assert "trial 2, 3 of 6: failed (the job returned NaN)" in said
@@ -306,6 +321,7 @@ def test_two_objectives(folder: Path) -> None:
         assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
         assert all(a == -b for a, b in (trial.values for trial in study.get_trials()))
     assert "1 of 3 finished trials are beaten by none" in said
+    assert [line.split()[3:] for line in ran(folder)] == [["study", "None"]] * 3  # Optuna prunes by one value alone
     assert "the study 'study' is there already, with ['maximize', 'minimize']" in sweep(folder, code=1)
     (folder / "two").unlink()
     both = "hydra.sweeper.direction=[maximize,minimize]"

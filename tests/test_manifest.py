@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -90,6 +91,21 @@ def test_every_prefix_of_a_manifest_is_whole_or_unreadable(tmp_path: Path) -> No
         (tmp_path / "manifest.json").write_bytes(whole[:end])
         with pytest.raises(Unreadable):
             read(tmp_path / "manifest.json")
+
+
+def test_what_has_to_outlast_a_power_failure_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it takes the old file's place: a job's end is, its beats are not."""
+    done: list[str] = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *words, name=name, real=real: (done.append(name), real(*words)))
+    write_json(tmp_path / "x.json", {"format": 1})
+    write_json(tmp_path / "x.json", {"format": 1}, flush=False)
+    assert done == ["fsync", "replace", "replace"]
+    job = Job(Task(tmp_path))
+    job.write()
+    job.end("finished")
+    assert done[3:] == ["replace", "replace", "fsync", "replace"]
 
 
 def test_readers_see_whole_files_only(tmp_path: Path) -> None:
@@ -241,6 +257,20 @@ def test_a_manifest_that_cannot_be_written_never_ends_a_job(tmp_path: Path, monk
     assert (manifest(tmp_path)["status"], manifest(tmp_path)["value"]) == ("finished", 2.0)
     assert settle(Task(tmp_path, ["a=1"]), "failed", "too late", None) is None
     assert manifest(tmp_path)["status"] == "finished"
+
+
+def test_the_end_of_a_job_that_left_nothing(tmp_path: Path) -> None:
+    task = Task(tmp_path, ["a=1"], 3, multirun=True, command="python app.py a=1")
+    assert settle(task, "failed", "x" * (LONGEST + 1), (1, 2)) is None
+    found = manifest(tmp_path)
+    assert found.pop("started") <= found.pop("ended")
+    assert found.pop("process") == process.identity()
+    assert found.pop("versions")["python"] == platform.python_version()
+    assert found == {
+        "format": 1, "status": "failed", "reason": "x" * (LONGEST - 3) + "...", "overrides": ["a=1"], "number": 3,
+        "mode": "multirun", "command": "python app.py a=1", "seconds": 0.0, "attempt": 1, "value": [1.0, 2.0],
+        "schedules": [], "rates": {}, "metrics": {},
+    }  # fmt: skip
 
 
 class TrialPruned(Exception):
