@@ -102,6 +102,17 @@ def test_accumulation_that_changes_between_epochs() -> None:
     np.testing.assert_allclose(module.rates, curve(node, base_lr=0.1, horizon=Horizon(steps=12)))
 
 
+@pytest.mark.parametrize(("change", "updates"), [({0: 1, 1: 5}, (10, 2, 2, 2)), ({0: 5, 3: 1}, (2, 2, 2, 10))])
+def test_accumulation_that_changes_in_a_run_of_updates(change: dict[int, int], updates: tuple[int, ...]) -> None:
+    """Nobody says how many epochs there are; behind the last change they are alike."""
+    node = {"name": "multi_step", "milestones": ["1ep", "4ep"], "gamma": 0.5, "interval": "step"}
+    made = sum(updates)
+    callback, accumulation = LRSchedulerCallback(node), GradientAccumulationScheduler(change)
+    module = fit(callback, Tiny(), accumulation, batches=10, max_epochs=-1, max_steps=made + 2)
+    expected = [0.1] * updates[0] + [0.05] * (made - updates[0]) + [0.025] * 2
+    np.testing.assert_allclose(module.rates, expected)
+
+
 def test_epochs_of_unequal_length_keep_their_meaning() -> None:
     node = {"name": "step", "step_size": "1ep", "gamma": 0.5, "interval": "step"}
     horizon = Horizon(steps_per_epoch=[10, 2])
