@@ -340,7 +340,10 @@ class CyclicLR(CurveScheduler, lr_scheduler.CyclicLR):
 
 
 class OneCycleLR(CurveScheduler, lr_scheduler.OneCycleLR):
-    """Torch's `OneCycleLR`: up to `max_lr` and down again within `total_steps`; the last rate is held."""
+    """Torch's `OneCycleLR`: up to `max_lr` and down again within `total_steps`; the last rate is held.
+
+    What torch keeps in the groups (`max_lr`, `min_lr`, ...) is read when it is built and when a state is loaded, not at every step.
+    """
 
     schedule = OneCycleLRConfig
     multiplies = False
