@@ -265,6 +265,13 @@ def test_the_schedule_is_a_factor_where_no_override_tells_it(tmp_path: Path) -> 
     for number, name in enumerate(("cosine", "rex")):
         job(tmp_path / str(number), f"experiment={number}", score=0.5 + number, schedules=[{"name": name}])
     assert compare([tmp_path]).factors == ["schedule", "experiment"]
+    for number, name in enumerate(("cosine", "rex")):
+        job(tmp_path / "told" / str(number), f"model.schedule={name}", "seed=1", schedules=[{"name": name}])
+        job(tmp_path / "same" / str(number), f"model={number}", schedules=[{"name": "rex"}])
+        job(tmp_path / "own" / str(number), f"schedule={number}", schedules=[{"name": name}])
+    job(tmp_path / "told/2", "model.schedule=cosine", "seed=2")  # has failed before its schedule was made
+    found = [compare([tmp_path / name]).factors for name in ("told", "same", "own")]
+    assert found == [["model.schedule", "seed"], ["model"], ["schedule"]]
 
 
 def test_a_value_that_is_another_one_in_every_run_is_no_factor(tmp_path: Path) -> None:
@@ -762,6 +769,48 @@ def test_the_curve_of_a_run_is_of_what_it_is_judged_by(metric: str | None, expec
     the_judge = None if metric is None else Judge(metric, "max")
     found = page.data(compared([run, Run("none", "finished")], judge=the_judge), 2)["curves"]
     assert found == {0: {"rate": [], "metric": [[1.0, {"acc": 0.5, "f1": 0.25}[expected]]]}, 1: {}}
+
+
+def pictures(*levels: list[float]) -> list[list[str]]:
+    """The name, the ends and the middle of each interval of a page's effect, from the scores of each value."""
+    scores = [(str(i), score) for i, several in enumerate(levels) for score in several]
+    runs = [Run(str(j), "finished", settings={"x": x}, scores={"acc": (y, y, y)}) for j, (x, y) in enumerate(scores)]
+    return [
+        re.findall(r'aria-label="(.*?)"|"M(.*?) .*?H(.*?)"|cx=(\S*)', one)
+        for one in page._intervals(effects(compared(runs))[0])
+    ]
+
+
+def test_intervals_that_are_wider_than_the_means_are_apart() -> None:
+    half = stats.t.ppf(0.975, 1)  # of two scores that are 2 apart
+
+    def drawn(label: str, *places: float) -> list[tuple[str, ...]]:
+        first, last, middle = (str(round(4.0 + 252 * place, 1)) for place in places)
+        return [(label, "", "", ""), ("", first, last, ""), ("", "", "", middle)]
+
+    # of equal means nothing is cut off; else at twice their distance
+    assert pictures([-1, 1], [-2, 2]) == [drawn("0", 0.25, 0.75, 0.5), drawn("0", 0, 1, 0.5)]
+    assert pictures([4, 6], [3, 5]) == [drawn("5", 0, 1, 0.6), drawn("4", 0, 1, 0.4)]
+    assert pictures([99, 101], [49, 51]) == [
+        drawn("100", 1 - 2 * half / (50 + 2 * half), 1, 1 - half / (50 + 2 * half)),
+        drawn("50", 0, 2 * half / (50 + 2 * half), half / (50 + 2 * half)),
+    ]
+
+
+def test_long_words_are_cut() -> None:
+    name, reason = "n" * 90, "r" * 300
+    runs = [
+        Run("0", "finished", settings={"x": name}, scores={"acc": (0.5,) * 3}),
+        Run("1", "failed", reason, {"x": "1"}),
+    ]
+    found = compared(runs, ranks=1)
+    assert tables.ranking(found, None)[1][3] == "n" * 57 + "..."
+    assert tables.effect_rows(effects(found)[0])[1][0] == "n" * 57 + "..."
+    assert f"<li>1 failed: {'r' * 157}...</li>" in page.page(found)
+    assert f"<pre>{reason}</pre>" in page.page(found)
+    many = [Run(str(i), "finished", settings={"x": str(i)}, scores={"acc": (-i,) * 3}) for i in range(80)]
+    rows = tables.effect_rows(effects(compared(many * 2))[0])
+    assert [row[0] for row in rows] == ["x", *map(str, range(30))]
 
 
 def test_a_page_lists_so_many_values_and_failures() -> None:
