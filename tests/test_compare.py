@@ -450,7 +450,8 @@ def a_run(
         ([a_run(acc=1, objective=("acc", "max"))], {"metric": "acc", "mode": "min"}, Judge("acc", "min")),
         ([a_run(acc=1, objective=("acc", "max"))], {"mode": "min", "best": True}, Judge("acc", "min", best=True)),
         ([], {"metric": "acc", "best": True}, Judge("acc", "max", best=True, guessed=True)),
-        *(([a_run(**{name: 1})], {}, Judge(name, "min", guessed=True)) for name in ("val_Loss", "err", "top1_error", "ppl", "RMSE", "wer")),
+        *(([a_run(**{name: 1})], {}, Judge(name, "min", guessed=True)) for name in ("val_Loss", "valLoss", "err", "top1_error", "ppl", "val/RMSE", "wer", "test-fid")),
+        *(([a_run(**{name: 1})], {}, Judge(name, "max", guessed=True)) for name in ("answer_acc", "confidence", "merry", "F1")),
     ],
 )  # fmt: skip
 def test_what_runs_are_judged_by(runs: list[Run], given: dict[str, Any], expected: Judge | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +19,9 @@ VALUE = "value"
 MODES = ("min", "max")
 #: what may have become of a run
 STATES = ("finished", "running", "pruned", "failed", "killed", "unreadable", "unrecorded")
-#: parts of the names of metrics of which less is better
-_LESS = ("loss", "err", "perplexity", "ppl", "mse", "mae", "rmse", "nll", "cer", "wer", "fid", "bpc", "bpb")
+#: words in the names of metrics of which less is better; the longer ones also within a word
+_LESS = ("err", "ppl", "mse", "mae", "rmse", "nll", "cer", "wer", "fid", "bpc", "bpb")
+_LESS_WITHIN = ("loss", "error", "perplexity")
 
 
 @dataclass
@@ -205,7 +207,8 @@ def judge(
                     and (run.objective[0] == metric or metric == VALUE))  # fmt: skip
     if mode is not None or modes:
         return Judge(metric, mode or str(modes.most_common(1)[0][0]), best)
-    less = any(part in metric.lower() for part in _LESS)
+    name = metric.lower()
+    less = any(part in name for part in _LESS_WITHIN) or not set(_LESS).isdisjoint(re.split(r"[^a-z0-9]+", name))
     return Judge(metric, "min" if less else "max", best, guessed=True)
 
 
