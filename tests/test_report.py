@@ -11,7 +11,7 @@ import torch
 from helpers import CURVED, TWINS, optimizer
 from lightning_helpers import Tiny, fit, loader, trainer
 
-from lr_configs import Horizon, LRSchedulerCallback
+from lr_configs import Horizon, LRSchedulerCallback, curve
 from lr_configs.driver import Driver
 from lr_configs.report import lines, undriven
 from lr_configs.run import PlainRun
@@ -118,6 +118,71 @@ def test_the_same_after_a_resume(name: str, policy: str, later: Horizon, more: d
     real = shown(second.train().rates)
     assert (first, last) == (real[0], real[2]), line
     assert peak == pytest.approx(real[1], rel=1e-3), line
+
+
+FALL, LOW = {"name": "exponential", "gamma": 0.1}, {"name": "lambda", "lr_lambda": "0.1"}
+#: at a boundary in the middle of a long run, and near its beginning
+PEAKS = {
+    "with the stage that begins": (
+        {"a": {"name": "constant", "factor": 0.5, "total_iters": "100%", "length": 50_050}, "b": FALL},
+        "0.05 -> peak 0.1 -> 0",
+    ),
+    "with the stage that ends": (
+        {"a": {"name": "lambda", "lr_lambda": "0.5 + 2 * (t > 50048)", "length": 50_050}, "b": LOW},
+        "0.05 -> peak 0.25 -> 0.01",
+    ),
+    "soon": (
+        {
+            "a": {"name": "exponential", "gamma": 1.1, "length": 51},
+            "b": {"name": "constant", "factor": 0.5, "total_iters": "100%"},
+        },
+        "0.1 -> peak 11.74 -> 0.05",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PEAKS)
+def test_a_peak_of_one_step_in_a_long_run(case: str) -> None:
+    stages, rates = PEAKS[case]
+    node = {"name": "sequential", "interval": "step", "stages": stages}
+    horizon = Horizon(steps=100_000)
+    assert said(node, horizon)[0].endswith(f"| lr {rates}")
+    values = curve(node, 0.1, horizon)
+    assert promised(said(node, horizon)[0]) == shown(values.tolist())
+
+
+def test_a_peak_that_has_been_is_none() -> None:
+    plateau = {"name": "reduce_on_plateau", "monitor": "x", "interval": "step"}
+    stages = {"a": {"name": "lambda", "lr_lambda": "5", "length": 60}, "b": {**FALL, "length": 20}, "c": {**plateau}}
+    node = {"name": "sequential", "monitor": "x", "interval": "step", "stages": stages}
+    first = Training(node, RUN).start()
+    assert first.said[0].split(" | ")[-1] == "lr 0.5, reduced on x"
+    state = first.train(2).state()
+    assert Training(node, RUN).start(state).said[0].split(" | ")[-2] == "lr 0.5, reduced on x"
+    state = first.train(4).state()
+    assert Training(node, RUN).start(state).said[0].split(" | ")[-2] == "lr 0.1, reduced on x"
+
+
+def test_rates_after_an_edit_are_those_with_it() -> None:
+    node = {"name": "cosine", "warmup": "50%"}
+    first = Training(node, RUN).start().train(2)
+    first.optimizer.param_groups[0]["lr"] *= 0.5
+    first.train(4)
+    second = Training(node, RUN).start(first.state())
+    assert promised(second.said[0]) == shown(second.train().rates)
+    assert max(second.rates) == pytest.approx(0.05)
+
+
+def test_of_many_stages_the_next_are_named() -> None:
+    stages = {f"s{i}": {"name": "none", "length": 2} for i in range(9)}
+    lines = ["s0, s1 from 40, s2 from 80, s3 from 120, ...", "s0, s1 from 40, s2 from 80, s3 from 120"]
+    for count, words in zip((5, 4), lines, strict=True):
+        node = {"name": "sequential", "interval": "epoch", "stages": dict(list(stages.items())[:count])}
+        assert said(node)[0] == f"sequential | interval=epoch | 200 updates | stages {words} | lr 0.1"
+    node = {"name": "sequential", "interval": "epoch", "stages": dict(list(stages.items())[:5])}
+    state = Training(node, RUN).start().train(4).state()
+    line = Training(node, RUN).start(state).said[0]
+    assert "| stages s2, s3 from 120, s4 from 160 |" in line
 
 
 def moves(rates: list[float], sign: int) -> list[int]:
@@ -376,6 +441,36 @@ def test_what_a_misfit_says_of_the_end_is_true() -> None:
         if share and horizon is not None and horizon.epochs in (3, 10, 30):
             training = Training(node, horizon).start().train()
             assert float(f"{training.rates[-1] / 0.1:.2g}") == float(share[1]), text
+
+
+PERIODS = {"name": "cosine_warm_restarts", "T_0": 100, "interval": "step"}
+
+
+@pytest.mark.parametrize(
+    ("node", "within", "beyond", "words"),
+    [
+        ({"name": "cosine", "T_max": 100, "interval": "step"}, 99, 98, "T_max=100 updates, the run has 98: it ends at 0.0022 of"),
+        (
+            {"name": "cosine", "T_max": 100, "interval": "step"},
+            102,
+            103,
+            "T_max=100 updates, the run has 103: it climbs again after update 100, and ends at 0.00099 of",
+        ),
+        (
+            {"name": "one_cycle", "total_steps": 100},
+            101,
+            102,
+            "total_steps=100 updates, the run has 102: it is held from update 100, at 4e-06 of",
+        ),
+        ({"name": "one_cycle", "total_steps": 100}, 99, 98, "total_steps=100 updates, the run has 98: it ends at"),
+        (PERIODS, 199, 198, "the run ends 98 into a period of 100 updates: at 0.0022 of"),
+        (PERIODS, 201, 202, "the run ends 2 into a period of 100 updates: at 0.9998 of"),
+    ],
+)  # fmt: skip
+def test_a_hundredth_of_a_length_is_no_misfit(node: dict[str, Any], within: int, beyond: int, words: str) -> None:
+    assert len(said(node, Horizon(steps=within))) == 1
+    (line,) = said(node, Horizon(steps=beyond))[1:]
+    assert line.startswith(f"{node['name']}: {words}")
 
 
 FITS: list[Any] = [
