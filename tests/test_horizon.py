@@ -242,10 +242,43 @@ def test_a_smoke_test_runs_with_the_same_yaml(name: str, steps: int) -> None:
     assert (plan.interval, plan.steps) == ("step", steps)
 
 
-def starts(lengths: list[Any], horizon: Horizon, **keys: Any) -> list[int]:
+def staged(lengths: list[Any], horizon: Horizon, **keys: Any) -> Any:
     stages = [{"name": "none", **({} if one is None else {"length": one})} for one in lengths]
-    plan = resolve({"name": "sequential", "stages": stages, **keys}, horizon)
-    return [start for start, _ in plan.stages]
+    return resolve({"name": "sequential", "stages": stages, **keys}, horizon)
+
+
+def starts(lengths: list[Any], horizon: Horizon, **keys: Any) -> list[int]:
+    return [start for start, _ in staged(lengths, horizon, **keys).stages]
+
+
+@pytest.mark.parametrize(
+    "lengths", [["1ep", "1ep", "1ep"], ["1ep", "1ep", None], ["1ep", None, "1ep"], [None, "1ep", "1ep"]]
+)
+def test_a_stage_of_an_epoch_is_as_long_as_that_epoch(lengths: list[Any]) -> None:
+    assert starts(lengths, Horizon(epochs=3, steps_per_epoch=[2, 3, 4]), interval="step") == [0, 2, 5]
+
+
+LEAST = "1% is 1 of 10 steps here, the least there is"
+EACH = "of 10 steps here, as every stage has at least one"
+SHARES: dict[str, tuple[list[Any], list[int], list[str]]] = {
+    "they fit": (["50%", "30%", "20%"], [0, 5, 8], []),
+    "rounded to nothing": (["5%", "5%", "5%", None], [0, 1, 2, 3], [f"stages.1.length=5% is 1 {EACH}", f"stages.2.length=5% is 1 {EACH}"]),
+    "one is left to each behind it": (
+        ["95%", "1%", "1%", None],
+        [0, 7, 8, 9],
+        [f"stages.0.length=95% is 7 {EACH}", f"stages.1.length={LEAST}", f"stages.2.length={LEAST}"],
+    ),
+    "from the back": ([None, "97%", "1%"], [0, 1, 9], [f"stages.2.length={LEAST}", f"stages.1.length=97% is 8 {EACH}"]),
+    "beside what is no share": (["9st", "1%"], [0, 9], [f"stages.1.length={LEAST}"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SHARES)
+def test_every_stage_has_a_step_and_a_share_that_is_moved_by_it_is_named(case: str) -> None:
+    lengths, wanted, notes = SHARES[case]
+    plan = staged(lengths, Horizon(steps=10), interval="step")
+    assert [start for start, _ in plan.stages] == wanted
+    assert list(plan.notes) == notes
 
 
 @pytest.mark.parametrize(
@@ -416,6 +449,39 @@ def test_refused(case: str) -> None:
     assert str(caught.value).count("\n") < 3
 
 
+#: behind what the error says itself: what there is, and what helps
+ROOM: dict[str, tuple[list[Any], Any, dict[str, Any], str]] = {
+    "updates": (["6st", "5st"], Horizon(steps=10), {}, "stages.1.length='5st': the stages up to here take 11 updates, and the run has 10 updates"),
+    "shares": (["50%", "30%", "21%"], Horizon(steps=10), {}, "stages.2.length='21%': the stages up to here take 101%, and the run has 100%"),
+    "mixed, by epoch": (
+        ["3ep", "40st"],
+        Horizon(epochs=10, steps_per_epoch=5),
+        {"interval": "epoch"},
+        "stages.1.length='40st': the stages up to here take 11 epochs, and the run has 10 epochs",
+    ),
+    "mixed, every other epoch": (
+        ["4ep", "80%"],
+        Horizon(epochs=10, steps_per_epoch=5),
+        {"interval": "epoch", "frequency": 2},
+        "stages.1.length='80%': the stages up to here take 12 epochs, and the run has 10 epochs",
+    ),
+    "behind the free one": (
+        [None, "3ep", "1st"],
+        Horizon(epochs=3, steps_per_epoch=[2, 3, 4]),
+        {"interval": "step"},
+        "stages.1.length='3ep': the stages up to here take 9.5 updates, and the run has 9 updates",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ROOM)
+def test_stages_that_are_too_long_say_by_how_much(case: str) -> None:
+    lengths, horizon, keys, words = ROOM[case]
+    with pytest.raises(SchedulerConfigError) as refused:
+        starts(lengths, horizon, **keys)
+    assert str(refused.value) == f"{words}. Shorten the stages, or leave out the length of one of them."
+
+
 STAGES: dict[str, tuple[Any, str]] = {
     "exceed": (
         [{"name": "none", "length": 8}, {"name": "none", "length": 8}],
@@ -450,6 +516,10 @@ STAGES: dict[str, tuple[Any, str]] = {
         [{"name": "none", "length": "9st"}, {"name": "none", "length": "5%"}, "none"],
         r"stages\.0\.length='9st': this is 9 updates, and no scheduler step would be left",
     ),
+    "half a step, rounded away": (
+        [{"name": "none", "length": "0.05ep"}, {"name": "none", "length": "0.05ep"}, "none"],
+        r"stages\.1\.length='0\.05ep': no scheduler step is left for this stage",
+    ),
     "more than steps": ([{"name": "none", "length": "5%"}] * 10 + ["none"], r"11 stages need .* the run has 10"),
     "two without length": (
         [{"name": "none"}, {"name": "none"}],
@@ -482,12 +552,17 @@ STAGES: dict[str, tuple[Any, str]] = {
 def test_stages_refused(case: str) -> None:
     stages, match = STAGES[case]
     with pytest.raises(SchedulerConfigError, match=match):
-        resolve({"name": "sequential", "interval": "step", "monitor": "x", "stages": stages}, Horizon(steps=10))
+        resolve(
+            {"name": "sequential", "interval": "step", "monitor": "x", "stages": stages},
+            Horizon(epochs=1, steps_per_epoch=10),
+        )
 
 
 def test_a_free_stage_in_front_needs_the_run() -> None:
     with pytest.raises(SchedulerConfigError, match=r"stages\.0\.length=None: a stage that takes what the others leave"):
         resolve({"name": "sequential", "stages": ["none", {"name": "none", "length": 5}]})
+    plan = resolve({"name": "sequential", "stages": [{"name": "none", "length": 5}, "none"]})
+    assert [start for start, _ in plan.stages] == [0, 5]
 
 
 def test_a_product_has_no_lengths() -> None:
