@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -34,15 +35,18 @@ GOOD = [
     "1 / (1 + exp(t - 50))",
     "1 / t if t > 0 else 1",
     "T - t if T > 50 else 0",
+    "1 - 0.9 * p",
+    "max(base * t, p ** 2)",
 ]
 
 
 @pytest.mark.parametrize("text", GOOD)
 def test_means_what_python_means(text: str) -> None:
-    formula = Formula(text, T=100)
-    t = np.arange(100.0)
-    expected = [eval(text, {**NAMES, "t": k, "epoch": k, "T": 100}) for k in range(100)]
-    assert [formula(k) for k in range(100)] == pytest.approx(expected, rel=1e-14)
+    formula = Formula(text, T=100, base=0.004)
+    t = np.arange(130.0)  # beyond the run, too
+    steps = [{"t": k, "epoch": k, "T": 100, "p": min(k / 100, 1), "base": 0.004} for k in range(130)]
+    expected = [eval(text, {**NAMES, **step}) for step in steps]
+    assert [formula(k) for k in range(130)] == pytest.approx(expected, rel=1e-14)
     np.testing.assert_allclose(formula.array(t), expected, rtol=1e-14)
 
 
@@ -84,6 +88,39 @@ def test_refused_by_name(case: str) -> None:
     with pytest.raises(SchedulerConfigError, match=match) as caught:
         Formula(text)
     assert caught.value.key == "lr_lambda"
+
+
+@pytest.mark.parametrize(
+    ("most", "more", "rule"),
+    [
+        ("1" + " " * 999, "1" + " " * 1000, "a formula has at most 1000 characters, this one 1001"),
+        ("-" * 50 + "t", "-" * 51 + "t", "a formula is nested at most 50 levels deep"),
+    ],
+)
+def test_how_long_and_deep_a_formula_may_be(most: str, more: str, rule: str) -> None:
+    assert Formula(most)(1.0) == 1
+    with pytest.raises(SchedulerConfigError, match=f": {rule}\\. Write"):
+        Formula(more)
+
+
+def test_what_is_long_is_shown_in_part() -> None:
+    for length, shown in ((60, "x" * 60), (61, "x" * 57 + "...")):
+        with pytest.raises(
+            SchedulerConfigError, match=f": '{re.escape(shown)}' is not allowed in a formula: it is none"
+        ):
+            Formula("x" * length)
+
+
+def test_an_attribute_may_be_a_function_that_needs_a_name() -> None:
+    remedy = "sin tanh floor ceil pi e"
+    with pytest.raises(SchedulerConfigError) as caught:
+        Formula("mine.decay")
+    assert str(caught.value).startswith("lr_lambda='mine.decay': 'mine.decay' is not allowed in a formula. Write arith")
+    named = "a function of Python has a name after lr_configs.register('name', function)"
+    assert caught.value.remedy.endswith(f"{remedy}; {named}")
+    with pytest.raises(SchedulerConfigError) as caught:
+        Formula("mine[0]")
+    assert caught.value.remedy.endswith(remedy)
 
 
 @pytest.mark.parametrize(
