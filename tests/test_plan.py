@@ -378,6 +378,12 @@ def test_no_plan_at_all(data: Any) -> None:
         Plan.from_data(data)
 
 
+def test_a_name_that_is_not_the_configs_is_damage() -> None:
+    data = resolve({"name": "linear"}, RUN).to_data() | {"name": "step"}
+    with pytest.raises(SchedulerConfigError, match=r"^checkpoint\.name='step': the saved schedule is damaged"):
+        Plan.from_data(data)
+
+
 def test_a_missing_key_is_named() -> None:
     data = resolve("sequential", RUN).to_data()
     del data["stages"][1][1]["warmup"]
@@ -472,3 +478,24 @@ def test_the_function_is_what_older_checkpoints_hold() -> None:
     before = resolve({"name": "cosine", "warmup": 5}, RUN).to_data()
     del before["warmup_overlap"], before["cooldown"]
     assert differences(before, resolve({"name": "cosine", "warmup": 5}, RUN).to_data()) == []
+
+
+# ---------------------------------------------------------------------------------------- lengths become steps
+
+
+def test_the_first_point_may_be_at_0() -> None:
+    points = [[0, 1.0], ["50%", 0.5], ["100%", 0.0]]
+    assert resolve({"name": "piecewise", "points": points}, RUN).params["points"] == [[0, 1.0], [500, 0.5], [1000, 0.0]]
+
+
+def test_every_two_neighbours_rise() -> None:
+    written = ["10st", "1ep", "2%"]
+    words = r"^milestones=.*these rise strictly, and here they are steps \[10, 50, 20\]"
+    with pytest.raises(SchedulerConfigError, match=words):
+        resolve({"name": "multi_step", "milestones": written}, RUN)
+
+
+def test_shares_of_a_run_of_one_step_are_all_of_it() -> None:
+    node = {"name": "linear", "warmup": "50%", "cooldown": "50%"}
+    plan = resolve(node, Horizon(epochs=1, steps_per_epoch=1))
+    assert (plan.warmup, plan.cooldown, plan.notes) == (1, 1, ())
