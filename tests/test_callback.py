@@ -764,3 +764,28 @@ def test_the_helper_wants_the_metric_by_name() -> None:
     opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     with pytest.raises(SchedulerConfigError, match=r"^monitor=None: reduce_on_plateau follows a logged metric"):
         lr_configs.lightning("reduce_on_plateau", opt, trainer(max_epochs=7))
+
+
+# ---------------------------------------------------------------------------------------- between runs
+
+
+def test_an_ending_that_is_asked_for_between_two_fits_begins_with_the_second() -> None:
+    callback, module = LRSchedulerCallback("none"), Tiny()
+    runner = trainer(callback, max_epochs=1)
+    runner.fit(module, loader(5), loader(1))
+    callback.decay_now("4st")
+    assert runner.optimizers[0].param_groups[0]["lr"] == 0.1
+    runner.fit_loop.max_epochs = 2
+    runner.fit(module, loader(5), loader(1))
+    np.testing.assert_allclose(module.rates, [0.1] * 5 + [0.075, 0.05, 0.025, 0, 0], atol=1e-15)
+
+
+def test_an_epoch_within_which_a_run_has_stopped_is_not_over(tmp_path: Path) -> None:
+    node = {"name": "exponential", "gamma": 0.5}
+    first = trainer(LRSchedulerCallback(node), max_epochs=-1, max_steps=7)
+    first.fit(Tiny(), loader(5), loader(1))
+    first.save_checkpoint(tmp_path / "a.ckpt")
+    module = Tiny()
+    second = trainer(LRSchedulerCallback(node), max_epochs=-1, max_steps=17)
+    second.fit(module, loader(5), loader(1), ckpt_path=tmp_path / "a.ckpt")
+    np.testing.assert_allclose(module.rates, [0.05] * 3 + [0.025] * 5 + [0.0125] * 2)

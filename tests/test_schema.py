@@ -550,3 +550,25 @@ def test_a_package_that_cannot_be_imported_is_named_and_the_rest_is_there(monkey
     assert "schedule.step" in json.loads(out)["$defs"]
     assert "schedule.broken_one" not in json.loads(out)["$defs"]
     assert error.startswith("left out: name='broken_one': the package no_such_module:schedule has this schedule")
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken", "refused"),
+    [
+        (Number(0), ["0", "0.0", " 2 ", "+1e-3"], ["-1", "x", "-0.5"]),
+        (Number(0, open_low=True), ["2", ".5", "1e-3"], ["0", "0.0", "-1", "0e3"]),
+        (Number(1), ["1", "2.5"], ["0", "-1"]),
+        (Number(-1, open_low=True), ["0", "-0.5", "+3"], ["x", ""]),
+        (Number(), ["0", "-2", "+3.5e7"], ["x", "1 2"]),
+        (Number(0, integer=True), ["0", "12"], ["1.5", "-1"]),
+    ],
+)
+def test_text_for_a_number_is_held_against_its_sign(kind: Number, taken: list[str], refused: list[str]) -> None:
+    pattern = re.compile(kind.schema()["pattern"])
+    for text in taken:
+        assert pattern.fullmatch(text), text
+        kind(text, "key")
+    for text in refused:
+        assert not pattern.fullmatch(text), text
+        with pytest.raises(SchedulerConfigError):
+            kind(text, "key")

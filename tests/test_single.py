@@ -426,3 +426,33 @@ def test_a_product_that_is_no_rate_is_refused(gamma: float, steps: int, at: int)
         build(
             {"name": "chained", "interval": "step", "stages": {"a": grow, "b": grow}}, optimizer(), Horizon(steps=steps)
         )
+
+
+@pytest.mark.parametrize("name", ["LambdaLR", "MultiplicativeLR"])
+def test_a_state_of_torchs_with_tensors_for_base_rates(name: str) -> None:
+    """Which its own schedules of functions have where the rate is a tensor."""
+    function = (lambda t: 0.9**t) if name == "LambdaLR" else (lambda t: 0.9)
+    first = optimizer(1, tensor=torch.float64)
+    theirs = getattr(T, name)(first, function)
+    step(first, theirs, 2)
+    state = copy.deepcopy(theirs.state_dict())
+    state["base_lrs"] = [torch.tensor(0.1, dtype=torch.float64)]
+    schedule = getattr(ours, name)(opt := optimizer(1, tensor=torch.float64), function)
+    schedule.load_state_dict(state)
+    assert [type(base) for base in schedule.base_lrs] == [float]
+    step(first, theirs)
+    step(opt, schedule)
+    assert rates(opt) == pytest.approx(rates(first), rel=1e-12)
+
+
+@pytest.mark.parametrize("function", ["0.5**t", ["0.9**t", "0.5**t"]])
+@pytest.mark.parametrize("floor", [0.05, [0.05, 0.02]])
+def test_functions_above_a_floor(function: Any, floor: Any) -> None:
+    opt = optimizer(2)
+    opt.param_groups[1]["lr"] = 0.1
+    schedule = build({"name": "lambda", "lr_lambda": function, "eta_min": floor, "interval": "step"}, opt)
+    factors = [0.9, 0.5] if isinstance(function, list) else [0.5, 0.5]
+    floors = floor if isinstance(floor, list) else [floor] * 2
+    for t in range(6):
+        assert rates(opt) == pytest.approx([max(0.1 * f**t, low) for f, low in zip(factors, floors, strict=True)])
+        step(opt, schedule)
