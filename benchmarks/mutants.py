@@ -610,7 +610,8 @@ def main() -> None:
     os.environ.update(OMP_NUM_THREADS="1", PL_DISABLE_FORK="1")
     sys.dont_write_bytecode = True
     drawn = draw(given.number, given.seed, given.only)
-    survivors = KEPT / f"survivors-{given.seed}-{given.number}-{given.only.replace('/', '-')}"
+    only = hashlib.sha256(given.only.encode()).hexdigest()[:8]
+    survivors = KEPT / f"survivors-{given.seed}-{given.number}-{only}"
     if given.again:
         drawn = [each for each in drawn if identity(*each) in survivors.read_text().split()]
     for name in PRELOADED:

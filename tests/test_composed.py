@@ -287,6 +287,8 @@ def test_the_length(config: dict[str, Any], horizon: Horizon | None) -> None:
         ({"limit_train_batches": 1000}, 391),
         ({"limit_train_batches": 1.0, "accumulate_grad_batches": 4}, 98),
         ({"overfit_batches": 0.01}, 3),
+        ({"overfit_batches": 1.0, "limit_train_batches": 25}, 391),
+        ({"overfit_batches": 0.0, "limit_train_batches": 25}, 25),
     ],
     ids=str,
 )
