@@ -222,6 +222,17 @@ def test_refused_when_built(case: str) -> None:
         build(value, optimizer(2))
 
 
+def test_a_metric_is_asked_for_as_soon_as_a_node_is_instantiated() -> None:
+    for arguments in ((), (optimizer(),)):
+        with pytest.raises(SchedulerConfigError) as caught:
+            scheduler(*arguments, name="reduce_on_plateau")
+        assert str(caught.value) == (
+            "monitor=None: reduce_on_plateau follows a logged metric, and monitor names it. "
+            "Write monitor=val_loss, the name under which the module logs it."
+        )
+    assert scheduler(name="reduce_on_plateau", monitor="val_loss").monitor == "val_loss"
+
+
 def test_refused_for_the_run() -> None:
     node = {"name": "lambda", "lr_lambda": "1 - 2 * t / T"}
     with pytest.raises(SchedulerConfigError, match=r"the factor is -0.2 at t=6"):

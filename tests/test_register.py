@@ -27,6 +27,7 @@ from lr_configs import (
     schedulers,
 )
 from lr_configs.config import SchedulerConfig, number
+from lr_configs.plan import resolve
 from lr_configs.registry import offers
 
 H = Horizon(epochs=2, steps_per_epoch=10)
@@ -119,6 +120,31 @@ def test_a_function_that_gives_no_rate(bad: float) -> None:
     register("raising", lambda t, T: 1 / (t - 3))
     with pytest.raises(SchedulerConfigError, match="at step 0 its function gives -0"):
         build("raising", optimizer(), H)
+
+
+@pytest.mark.parametrize(
+    ("steps", "asked"),
+    [
+        (4, [0, 1, 2, 3]),
+        (5, [0, 1, 2, 3, 4]),
+        (6, [0, 1, 2, 3, 4, 5]),
+        (13, [0, 2, 5, 7, 10, 12]),  # a longer run, in as many parts, and its end
+        (25, [0, 5, 10, 15, 20, 24]),
+        (None, [0, 1, 2, 3]),
+    ],
+)
+def test_at_which_steps_a_function_is_checked(steps: int | None, asked: list[int], monkeypatch: Any) -> None:
+    monkeypatch.setattr("lr_configs.own._CHECKED", 5)
+    monkeypatch.setattr("lr_configs.own._FIRST", 4)
+    found = []
+
+    @register("noted")
+    def noted(t: int) -> float:
+        found.append(t)
+        return 1.0
+
+    resolve({"name": "noted", "interval": "step"}, None if steps is None else Horizon(steps=steps))
+    assert found == asked
 
 
 def test_names() -> None:
