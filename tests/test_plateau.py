@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as pl
+from helpers import optimizer, rates
 from lightning_helpers import Tiny, fit, loader, trainer
 
-from lr_configs import LRSchedulerCallback, SchedulerConfigError
+from lr_configs import LRSchedulerCallback, SchedulerConfigError, build
 
 NODE = {"name": "reduce_on_plateau", "monitor": "val_loss", "patience": 0, "factor": 0.5}
 
@@ -134,3 +135,33 @@ def test_plateau_moves_by_the_metric_alone() -> None:
     module.metric = iter([3.0, 2.0, 2.0, 1.0, 1.5])
     fit(LRSchedulerCallback(NODE), module, seen, max_epochs=5)
     assert seen.rates == [0.1, 0.1, 0.05, 0.05, 0.025]
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_every_change_is_printed(verbose: bool, capsys: Any) -> None:
+    """Those of the warmup and of the metric, and nothing where a rate stays."""
+    warmup = {"warmup": "2st", "warmup_start_factor": 0.5, "interval": "step"}
+    opt = optimizer(1)
+    schedule = build({**NODE, **warmup, "verbose": verbose}, opt)
+    for value in (None, None, 1.0, 1.0, 1.0):
+        opt.step()
+        schedule.step(value)  # type: ignore[arg-type]
+    changes = [(0, "5.0000e-02"), (1, "7.5000e-02"), (2, "1.0000e-01"), (4, "5.0000e-02"), (5, "2.5000e-02")]
+    lines = [f"Step {t:05d}: adjusting learning rate of group 0 to {rate}." for t, rate in changes]
+    assert capsys.readouterr().out.splitlines() == (lines if verbose else [])
+    assert rates(opt) == [0.025]
+
+
+def test_a_state_within_the_warmup_goes_on_with_it() -> None:
+    node = {**NODE, "warmup": "4st", "warmup_start_factor": 0.2, "interval": "step"}
+    schedule = build(node, first := optimizer(1))
+    for _ in range(2):
+        first.step()
+        schedule.step()  # type: ignore[call-arg]
+    again = build(node, opt := optimizer(1))
+    again.load_state_dict(schedule.state_dict())
+    assert rates(opt) == rates(first) == [pytest.approx(0.06)]
+    for expected in (0.08, 0.1, 0.05, 0.025):  # the metric's values count from the end of the warmup on
+        opt.step()
+        again.step(1.0)  # type: ignore[arg-type]
+        assert rates(opt) == [pytest.approx(expected)]
