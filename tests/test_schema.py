@@ -572,3 +572,25 @@ def test_text_for_a_number_is_held_against_its_sign(kind: Number, taken: list[st
         assert not pattern.fullmatch(text), text
         with pytest.raises(SchedulerConfigError):
             kind(text, "key")
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken", "refused"),
+    [
+        (FormulaKind(("t",), optional=False), ["t", "1", ["t", "1"]], ["", [], ["t", ""]]),
+        (Text("this is a name", "Write one", "a name"), ["x"], [""]),
+        (Text("this is a name", "Write one", "a name", empty=True), ["x", ""], []),
+        (Choice("one", "two"), ["one", "two"], ["", "three", "One"]),
+    ],
+)
+def test_the_shortest_text_that_is_taken(kind: Kind, taken: list[Any], refused: list[Any]) -> None:
+    validator = Draft202012Validator(kind.schema())
+    assert [validator.is_valid(value) for value in (*taken, *refused)] == [True] * len(taken) + [False] * len(refused)
+    for value in refused:
+        with pytest.raises(SchedulerConfigError):
+            kind(value, "key")
+
+
+def test_a_word_that_is_like_none_is_answered_with_the_first() -> None:
+    with pytest.raises(SchedulerConfigError, match=r"^mode='zzzz': this is one of min, max\. Write min\.$"):
+        Choice("min", "max")("zzzz", "mode")
