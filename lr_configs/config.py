@@ -361,6 +361,10 @@ class SchedulerConfig:
         p.base_lrs.append(base)
 
     @staticmethod
+    def regroup(p: Any, groups: list[Any]) -> None:
+        """Take over what is kept in the groups, where a loaded state has brought others."""
+
+    @staticmethod
     def drop(p: Any, count: int) -> None:
         """Cut the parameters per group, in place, to the first `count` groups."""
         del p.base_lrs[count:]

@@ -104,8 +104,8 @@ class Curve(ABC):
         """The steps at which another part of the tree takes over."""
 
     @abstractmethod
-    def rebind(self) -> None:
-        """Find the ends again, where parameters have changed."""
+    def rebind(self, groups: list[Any] | None = None) -> None:
+        """Find the ends again, where parameters have changed, or `groups` stand in the place of others."""
 
     @abstractmethod
     def probe(self, t: float, base: float) -> float:
@@ -162,8 +162,10 @@ class Leaf(Curve):
         self.weights: Callable[[Any, Any, Any], Weights] = schedule.weights
         self.rebind()
 
-    def rebind(self) -> None:
+    def rebind(self, groups: list[Any] | None = None) -> None:
         """Find the ends again, where the parameters have changed."""
+        if groups is not None:
+            self.schedule.regroup(self.p, groups)
         columns = self.schedule.ends(self.p)
         self.bases = list(self.p.base_lrs)
         self.ends = Ends(tuple([list(column) for column in columns]), len(columns) == 1)
@@ -255,9 +257,9 @@ class _Around(Curve):
         """Whether the inner one's moves."""
         return self.inner.has_momentum()
 
-    def rebind(self) -> None:
+    def rebind(self, groups: list[Any] | None = None) -> None:
         """The inner one's."""
-        self.inner.rebind()
+        self.inner.rebind(groups)
 
     def join(self, group: Any, base: float) -> None:
         """The inner one takes in the group."""
@@ -419,7 +421,7 @@ class _Several(Curve):
         """Whether one of them moves it."""
         return any(child.has_momentum() for child in self.children)
 
-    def rebind(self) -> None:
+    def rebind(self, groups: list[Any] | None = None) -> None:
         """Those of all of them."""
         for child in self.children:
             child.rebind()

@@ -8,7 +8,6 @@ cost. Groups with equal ends share one float object, so that a look at its ident
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from lr_configs.curve_tree import Curve, Ends, Weights, mix
@@ -29,7 +28,6 @@ class Writer:
     Args:
         optimizer: its `param_groups` are read anew at every write, since loading a state replaces them.
         curve: the curve, bound to the groups.
-        rebind: binds it anew where the optimizer has other groups: some schedules keep their numbers in them.
 
     Attributes:
         scales: the ratio of each group's hand edits to the curve.
@@ -39,8 +37,8 @@ class Writer:
         alone: whether a step of the scheduler is no more than a move: nobody is asked, and nothing is said.
     """
 
-    def __init__(self, optimizer: Any, curve: Curve, rebind: Callable[[], None]) -> None:
-        self.optimizer, self.curve, self._rebind = optimizer, curve, rebind
+    def __init__(self, optimizer: Any, curve: Curve) -> None:
+        self.optimizer, self.curve = optimizer, curve
         self.scales = [1.0] * len(optimizer.param_groups)
         self.late: tuple[int, ...] = ()
         self.position: float = 0
@@ -206,7 +204,7 @@ class Writer:
             return
         groups, scales = self.optimizer.param_groups, list(self.scales)
         if groups is not self._layout.listed:
-            self._rebind()
+            self.curve.rebind(groups)
         slots = slots_of(groups)
         kept = self._kept(groups)
         written = self._layout.values(self._weights)

@@ -134,6 +134,15 @@ class OneCycleLRConfig(SchedulerConfig):
                 group[key] = values[0]
 
     @staticmethod
+    def regroup(p: Any, groups: list[Any]) -> None:
+        """The rates and momenta, which torch keeps in the groups."""
+        kept = list(zip(("initial_lr", "max_lr", "min_lr"), p.rates, strict=True))
+        kept += zip(("max_momentum", "base_momentum"), p.momentums, strict=True) if p.cycle_momentum else ()
+        if len(groups) == len(p.base_lrs) and all(key in group for group in groups for key, _ in kept):
+            for key, values in kept:
+                values[:] = [float(group[key]) for group in groups]
+
+    @staticmethod
     def drop(p: Any, count: int) -> None:
         """All lists."""
         for values in (p.base_lrs, *p.rates, *(p.momentums if p.cycle_momentum else ())):

@@ -138,7 +138,7 @@ class CurveScheduler:
             started_at: torch's `last_epoch`: -1 for a fresh start, else the step whose rates the optimizer holds.
         """
         self.become_curve()
-        self.writer = writer = Writer(self.optimizer, self.curve, self.rebind)
+        self.writer = writer = Writer(self.optimizer, self.curve)
         held = writer.held()
         if started_at >= 0:
             writer.scales = self._scales_by_hand(held, started_at)

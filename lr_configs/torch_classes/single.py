@@ -399,7 +399,7 @@ class OneCycleLR(CurveScheduler, lr_scheduler.OneCycleLR):
     def rebind(self) -> None:
         """New groups in the optimizer have no rates of ours before they join."""
         groups = self.groups
-        if len(groups) <= len(self.base_lrs) and all("max_lr" in group for group in groups):
+        if all("max_lr" in group for group in groups):
             super().rebind()
 
 
