@@ -33,6 +33,14 @@ class Opened:
     requests: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
+    def wait_for(self, condition: str) -> None:
+        """Until a condition holds; playwright's own way polls with an `eval`, which the pages forbid."""
+        for _ in range(300):
+            if self.page.evaluate(condition):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"in 15 seconds it never held: {condition}")
+
 
 def started() -> Iterator[Any]:
     """Playwright's browser, and its end; for a fixture."""

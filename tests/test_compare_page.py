@@ -167,7 +167,7 @@ def test_ten_thousand_runs(tmp_path: Path, browser: Any) -> None:
         assert one.page.locator(".body .row").count() < 60
         one.page.focus(".runs")
         one.page.keyboard.press("End")
-        one.page.wait_for_function("document.querySelector('.row.at')?.ariaRowIndex === '10000'")
+        one.wait_for("document.querySelector('.row.at')?.ariaRowIndex === '10000'")
         assert one.page.locator(".row.at").is_visible()
         one.page.fill("input[type=search]", "scheduler=none")
         one.page.fill("input[type=search]", "rex 0.05 failed")

@@ -200,7 +200,7 @@ def test_a_narrow_screen_has_a_narrow_picture(tmp_path: Path, browser: Any) -> N
     with opened(browser, path, viewport={"width": 380, "height": 700}) as found:
         assert found.page.evaluate("document.documentElement.scrollWidth") <= 380
         found.page.set_viewport_size({"width": 800, "height": 700})
-        found.page.wait_for_function("document.querySelector('.lr-chart').clientWidth > 700")
+        found.wait_for("document.querySelector('.lr-chart').clientWidth > 700")
         assert found.errors == []
 
 
