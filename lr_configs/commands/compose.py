@@ -388,19 +388,19 @@ class Composer:
 
     def _refuse_choice(self, text: str) -> None:
         """No schedule, or an option that is not there, in a line where Hydra has thirty."""
-        unknown = re.search(r"Could not find '([^']+)/([^'/]*)'", text)
-        known = self.options(unknown[1] if unknown else "scheduler")
         if self.folder is None and "specify 'scheduler'" in text:
-            raise CallError(f"which schedule? Say its name, as in scheduler=cosine. Known: {', '.join(known)}")
-        if unknown and self.folder is None:
-            raise ConfigError(
-                f"scheduler={unknown[2]}: there is no such schedule. {nearest(unknown[2], known)}Known: {', '.join(known)}"
-            )
-        if unknown and known:
-            raise ConfigError(
-                f"Could not find '{unknown[1]}/{unknown[2]}'. {nearest(unknown[2], known)}"
-                f"The group {unknown[1]} has: {', '.join(known)}"
-            )
+            known = ", ".join(self.options("scheduler"))
+            raise CallError(f"which schedule? Say its name, as in scheduler=cosine. Known: {known}")
+        missing = re.search(r"Could not find '([^']+)'", text)
+        parts = missing[1].split("/") if missing else []
+        for i in range(len(parts) - 1, 0, -1):  # the innermost group that there is
+            group, name = "/".join(parts[:i]), "/".join(parts[i:])
+            options = list(self.all_options(group))
+            if options:
+                ours = self.folder is None and group == "scheduler"
+                what = f"{group}={name}: there is no such schedule" if ours else f"Could not find '{group}/{name}'"
+                has = "Known" if ours else f"The group {group} has"
+                raise ConfigError(f"{what}. {nearest(name, options)}{has}: {', '.join(options)}")
 
     def nothing_found(self, overrides: Sequence[str]) -> str:
         """What to say where there is no schedule."""
