@@ -50,9 +50,12 @@ class Series:
         self._filled += 1
         if not math.isfinite(y):
             self._broken = self._broken or point
-        else:  # of equal ones, the first
-            self._low = min(self._low or point, point, key=_value)
-            self._high = max(self._high or point, point, key=_value)
+        elif self._low is None or self._high is None:
+            self._low = self._high = point
+        elif y < self._low[1]:
+            self._low = point
+        elif y > self._high[1]:
+            self._high = point
         if self.first is None:
             self.first = point
 
