@@ -234,10 +234,10 @@ class Sizes:
         for name in ("overfit_batches", "limit_train_batches"):
             for key, node in self.trainers:
                 limit, place = node.get(name), dotted(key, name)
-                if _is_share(limit) and limit == 1:  # all of them, whatever the other limit says
-                    return whole
-                if _is_share(limit) and 0 < limit < 1:
-                    return None if whole is None else Value(int(whole.number * limit), f"{place} = {limit:g}")
+                if _is_share(limit) and limit > 0:
+                    if whole is None or limit == 1:  # 1.0: all of them, whatever the other limit says
+                        return whole
+                    return Value(int(whole.number * limit), f"{place} = {limit:g}")
                 if is_count(limit) and not _is_share(limit) and (whole is None or limit <= whole.number):
                     return Value(limit, place)
         return whole
