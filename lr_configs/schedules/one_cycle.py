@@ -12,6 +12,8 @@ from lr_configs.groups import column, filled
 _HALF_PI = math.pi / 2
 #: the three rates that the phases run between
 FIRST, PEAK, LAST = 0, 1, 2
+#: where torch keeps these rates, and the bounds of the momentum, in a parameter group
+RATES, MOMENTA = ("initial_lr", "max_lr", "min_lr"), ("max_momentum", "base_momentum")
 
 
 @schedule("one_cycle")
@@ -126,18 +128,18 @@ class OneCycleLRConfig(SchedulerConfig):
         rates = OneCycleLRConfig.late_ends(p, base)
         for values, rate in zip(p.rates, rates, strict=True):
             values.append(rate)
-        group.update(zip(("initial_lr", "max_lr", "min_lr"), rates, strict=True))
+        group.update(zip(RATES, rates, strict=True))
         p.base_lrs.append(rates[FIRST])
         if p.cycle_momentum:
-            for key, values in zip(("max_momentum", "base_momentum"), p.momentums, strict=True):
+            for key, values in zip(MOMENTA, p.momentums, strict=True):
                 values.append(values[0])
                 group[key] = values[0]
 
     @staticmethod
     def regroup(p: Any, groups: list[Any]) -> None:
         """The rates and momenta, which torch keeps in the groups."""
-        kept = list(zip(("initial_lr", "max_lr", "min_lr"), p.rates, strict=True))
-        kept += zip(("max_momentum", "base_momentum"), p.momentums, strict=True) if p.cycle_momentum else ()
+        kept = list(zip(RATES, p.rates, strict=True))
+        kept += zip(MOMENTA, p.momentums, strict=True) if p.cycle_momentum else ()
         if len(groups) == len(p.base_lrs) and all(key in group for group in groups for key, _ in kept):
             for key, values in kept:
                 values[:] = [float(group[key]) for group in groups]

@@ -26,7 +26,7 @@ from lr_configs.schedules import (
 )
 from lr_configs.schedules.cosine_warm_restarts import period
 from lr_configs.schedules.cyclic import rising
-from lr_configs.schedules.one_cycle import FIRST, LAST, PEAK, with_starts
+from lr_configs.schedules.one_cycle import FIRST, MOMENTA, PEAK, RATES, with_starts
 from lr_configs.torch_classes.base import CurveScheduler
 from lr_configs.torch_classes.keywords import take_keywords
 from lr_configs.torch_classes.state import OURS
@@ -352,13 +352,13 @@ class OneCycleLR(CurveScheduler, lr_scheduler.OneCycleLR):
     def parameters(self) -> dict[str, Any]:
         """The phases, and the rates that torch keeps in the groups."""
         groups = self.groups
-        index = {"initial_lr": FIRST, "max_lr": PEAK, "min_lr": LAST}
+        index = {key: i for i, key in enumerate(RATES)}
         if not all(key in group for group in groups for key in index):
             raise KeyError(
                 "param 'initial_lr', 'max_lr' or 'min_lr' is not specified in param_groups when resuming scheduler with "
                 "last_epoch >= 0"
             )
-        keys = ("max_momentum", "base_momentum") if self.cycle_momentum else ()
+        keys = MOMENTA if self.cycle_momentum else ()
         rates = tuple([float(group[key]) for group in groups] for key in index)
         momentums = tuple([float(group[key]) for group in groups] for key in keys)
         for base in self.base_lrs[len(groups) :]:  # they joined later, and a stage does not see them
