@@ -64,6 +64,7 @@ class Driver:
         self._loaded: tuple[Any, list[Any]] | None = None
         self._requested: tuple[Any, str] | None = None
         self._hooks: list[optimizers.Handle] = []
+        self._lost: list[tuple[int, int, int]] = []  # epochs that the trainer begins again
         self._overrun: set[str] = set()  # schedules of which it has been said
         self.running = False
 
@@ -176,17 +177,17 @@ class Driver:
             self._know_the_whole_run()
             if updates or epochs:
                 self._decisions = {track.name: Restart() for track in self.tracks}
-        if self.epoch < 0:
-            self.epoch = epochs - 1
-        for track in self.tracks:
-            decision = self._decisions.get(track.name)
+        self.epoch = epochs - 1 if self.epoch < 0 else self.epoch
+        decided = [(track, self._decisions.get(track.name)) for track in self.tracks]
+        for track, decision in decided:
             if isinstance(decision, (Restart, Place)):
                 self._begin_again(track, decision, updates)
-        for track in self.tracks:
-            decision = self._decisions.get(track.name)
+        for track, decision in decided:
             if isinstance(decision, Continue):
                 track.restore(decision, self._scheduler_state(decision.saved))
             track.rest = track.asked.rest(track.made(self.epoch + 1))
+        self._lost = [one for one in {track.asked.repeated(track.made(self.epoch + 1)) for track in self.tracks} if one]
+        self.epoch = min([self.epoch, *(epoch - 1 for epoch, *_ in self._lost)])  # its end counts like every other
         self._decisions, self._loaded = {}, None
         self._listen()
         self.begin_ending()
@@ -222,7 +223,7 @@ class Driver:
     def _know_the_whole_run(self) -> None:
         """What was not needed to build the schedules is needed to check them, and to compare runs."""
         for track in self.tracks:
-            asked = Asked(track.asked.plan, track.asked.bases, self.run.limits(track.key), self.run.left_in_epoch())
+            asked = Asked(track.asked.plan, track.asked.bases, self.run.limits(track.key), self.run.epoch())
             plan = in_whole(asked.plan, asked.horizon)
             track.asked = replace(asked, plan=plan)
             track.plan, track.end = plan, plan.end(asked.horizon)
@@ -331,9 +332,8 @@ class Driver:
             horizon = self.run.horizon(track.key)
             try:
                 # An ending is a length of the run like every other one.
-                steps = resolve({"name": "linear", "total_iters": over, "interval": "step"}, horizon).params[
-                    "total_iters"
-                ]
+                written = {"name": "linear", "total_iters": over, "interval": "step"}
+                steps = resolve(written, horizon).params["total_iters"]
             except SchedulerConfigError as error:
                 self.run.say(f"no early ending: over={over!r}: {error.rule}")
                 return
@@ -383,7 +383,7 @@ class Driver:
 
     def announce(self) -> None:
         """Say what will happen."""
-        for line in report.lines(self.describe()):
+        for line in (*(report.again(*lost) for lost in self._lost), *report.lines(self.describe())):
             self.run.say(line)
         for track in self.tracks:
             for note in track.plan.notes:

@@ -20,7 +20,7 @@ from lr_configs import optimizers
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.horizon import Horizon
 from lr_configs.plan import Plan
-from lr_configs.rest import shortest
+from lr_configs.rest import Epoch, shortest
 from lr_configs.run import Facts, resolve_for
 
 if TYPE_CHECKING:
@@ -123,16 +123,25 @@ class LightningRun:
         by_epochs = () if total is not None or epochs is None else (Horizon(epochs=epochs, steps_per_epoch=per_epoch),)
         return by_epochs if limit is None else (*by_epochs, Horizon(steps=limit, steps_per_epoch=per_epoch))
 
-    def left_in_epoch(self) -> int | None:
-        """What the batches of an epoch that a checkpoint lies in have left."""
-        progress = self.checkpoint().get("loops", {}).get("fit_loop", {}).get("epoch_loop.batch_progress", {})
+    def epoch(self) -> Epoch | None:
+        """The epoch in which a checkpoint lies.
+
+        A run that goes on from the last batch of an epoch loses count of its epochs (FitLoop.reset): its checkpoints call
+        the epoch that they lie in not begun, and Lightning begins it again.
+        """
+        loops = self.checkpoint().get("loops", {}).get("fit_loop", {})
+        progress = loops.get("epoch_loop.batch_progress", {})
         done = progress.get("current", {}).get("processed")
         batches = self._batches() if self._automatic and done is not None else None
         if not batches:
             return None
+        epochs = {"ready": 1, "started": 1, "processed": 0, **loops.get("epoch_progress", {}).get("current", {})}
+        ended = int(epochs["processed"])
+        if self.trainer.max_steps == -1 and epochs["ready"] == epochs["started"] == ended:
+            return Epoch(ended)
         each = int(self.trainer.accumulate_grad_batches)
         through = progress.get("is_last_batch") or done >= batches  # there may be more batches now
-        return 0 if through else math.ceil(batches / each) - done // each
+        return Epoch(ended, 0 if through else math.ceil(batches / each) - done // each)
 
     def resolve(self, node: Any, *, key: str | None = None, optimizer: Any = None) -> Plan:
         """The plan of a schedule; the train dataloader is loaded only where it is needed."""

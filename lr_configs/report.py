@@ -478,6 +478,18 @@ def told_otherwise(total: int, updates: int) -> str:
     return f"total_steps={total}, and the trainer makes {updates} updates: {what}"
 
 
+def again(epoch: int, total: int, planned: int) -> str:
+    """The line about an epoch that the trainer begins again.
+
+    >>> again(1, 64, 60)
+    'epoch 1 begins again, though updates of it are made: the trainer has lost its place, and makes 64 updates instead of 60'
+    """
+    return (
+        f"epoch {epoch} begins again, though updates of it are made: the trainer has lost its place, and makes {total} "
+        f"updates instead of {planned}"
+    )
+
+
 def overruns(schedules: Sequence[Facts]) -> dict[str, str]:
     """A line about each schedule that feels more updates than were planned, by its key."""
     found = {}

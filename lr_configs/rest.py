@@ -34,6 +34,34 @@ class Made:
 
 
 @dataclass(frozen=True)
+class Epoch:
+    """The epoch with which a trainer goes on from a checkpoint.
+
+    Attributes:
+        ended: epochs that are over for the trainer.
+        left: updates that its batches have left; None where it begins with its first batch.
+
+    >>> Epoch(ended=1).repeats(Made(updates=16, epochs=1, within=4))
+    True
+    >>> Epoch(ended=1).goes_on(Made(updates=24, epochs=2))
+    Made(updates=24, epochs=1, within=0, left=None)
+    """
+
+    ended: int
+    left: int | None = None
+
+    def repeats(self, made: Made) -> bool:
+        """Whether updates of it are made already: the trainer has lost its place."""
+        return self.left is None and (self.ended < made.epochs or bool(made.within))
+
+    def goes_on(self, made: Made) -> Made:
+        """What is over for the trainer, whose epochs may say otherwise."""
+        if self.left is not None:
+            return replace(made, left=self.left)
+        return replace(made, epochs=self.ended, within=0) if self.repeats(made) else made
+
+
+@dataclass(frozen=True)
 class Rest:
     """What is left of a run.
 

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.horizon import Horizon
 from lr_configs.plan import Plan, differences, resolve
-from lr_configs.rest import Made, Rest, rest, shortest
+from lr_configs.rest import Epoch, Made, Rest, rest, shortest
 from lr_configs.run_data import horizon_data, read_horizon, run_text, size
 
 POLICIES = ("strict", "keep", "stretch", "restart")
@@ -88,13 +88,13 @@ class Asked:
         plan: the schedule, resolved for the whole run.
         bases: what it begins from in each group.
         limits: everything that ends the run; nothing where its end is unknown.
-        left_in_epoch: updates that the epoch in progress has left, where its batches tell.
+        epoch: with which the trainer goes on, where its batches tell.
     """
 
     plan: Plan
     bases: tuple[float, ...]
     limits: tuple[Horizon, ...]
-    left_in_epoch: int | None = None
+    epoch: Epoch | None = None
 
     @property
     def horizon(self) -> Horizon | None:
@@ -103,7 +103,14 @@ class Asked:
 
     def rest(self, made: Made) -> Rest | None:
         """What is left of the run after `made`, as it goes on from a checkpoint or begins."""
-        return rest(self.limits, replace(made, left=self.left_in_epoch))
+        return rest(self.limits, made if self.epoch is None else self.epoch.goes_on(made))
+
+    def repeated(self, made: Made) -> tuple[int, int, int] | None:
+        """The epoch that the trainer begins again, the updates that it makes in all, and those that were planned."""
+        left, whole = self.rest(made), self.horizon
+        if self.epoch is None or left is None or whole is None or not self.epoch.repeats(made):
+            return None
+        return self.epoch.ended, int(left.total(by_epoch=False) or 0), int(whole.total_steps or 0)
 
     def to_data(self) -> Data:
         """Plain data for a checkpoint."""
@@ -400,6 +407,7 @@ def _unchanged(saved: Saved, asked: Asked) -> bool:
         and _same_bases(then["bases"], now["bases"], saved.groups)
         and size(then["run"]) == size(now["run"])
         and _left(saved, replace(asked, limits=_limits(then))) == _left(saved, asked)
+        and not (asked.epoch is not None and asked.epoch.repeats(saved.made))
     )
 
 

@@ -20,6 +20,7 @@ from lr_configs.errors import SchedulerConfigError
 from lr_configs.horizon import Horizon
 from lr_configs.plan import Plan, natural_interval, resolve, written_lengths
 from lr_configs.registry import parse
+from lr_configs.rest import Epoch
 
 
 class Run(Protocol):
@@ -35,8 +36,8 @@ class Run(Protocol):
     def limits(self, key: str | None = None) -> tuple[Horizon, ...]:
         """Everything that ends the run, each by itself and in the same counts; from the beginning, `horizon` comes first."""
 
-    def left_in_epoch(self) -> int | None:
-        """Updates that are left of the epoch in progress; None where only its updates tell, and no batches."""
+    def epoch(self) -> Epoch | None:
+        """The epoch with which it goes on from a checkpoint; None where only the updates tell, and no batches."""
 
     def resolve(self, node: Any, *, key: str | None = None, optimizer: Any = None) -> Plan:
         """The plan of a schedule for this run; `optimizer` is the one that it will be built on, if known."""
@@ -79,7 +80,7 @@ class PlainRun:
         """The same."""
         return () if self._horizon is None else (self._horizon,)
 
-    def left_in_epoch(self) -> int | None:
+    def epoch(self) -> Epoch | None:
         """None."""
         return None
 

@@ -14,6 +14,7 @@ import pytest
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.horizon import Horizon
 from lr_configs.plan import resolve
+from lr_configs.rest import Epoch
 from lr_configs.resume import (
     POLICIES,
     Asked,
@@ -308,7 +309,7 @@ def test_stretch_of_an_epoch_that_has_another_length_now() -> None:
 def two_limits(epochs: int, steps: int, per_epoch: int, left: int | None = None) -> Asked:
     limits = Horizon(epochs=epochs, steps_per_epoch=per_epoch), Horizon(steps=steps, steps_per_epoch=per_epoch)
     first = min(limits, key=lambda limit: limit.total_steps or 0)
-    return Asked(resolve(COSINE, first), (0.1,), limits, left)
+    return Asked(resolve(COSINE, first), (0.1,), limits, None if left is None else Epoch(1, left))
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,10 @@ def train(job: dict[str, Any], folder: Path) -> None:
 
     class Noting(Tiny):
         def on_before_optimizer_step(self, optimizer: Any) -> None:
-            line = json.dumps([self.trainer.global_step, optimizer.param_groups[0]["lr"]]) + "\n"
-            os.write(trace, line.encode())
+            batch = self.trainer.current_epoch * BATCHES + self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+            in_place = batch == min((self.trainer.global_step + 1) * job["accumulate"], EPOCHS * BATCHES)
+            entry = [self.trainer.global_step, optimizer.param_groups[0]["lr"], in_place]
+            os.write(trace, f"{json.dumps(entry)}\n".encode())
             time.sleep(0.003)
 
     trace = os.open(folder / "trace.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -186,19 +188,22 @@ def check(seed: int, worker: Worker) -> list[str]:
         if error.exists():
             return [f"{line}{error.read_text()}"]
         noted = [json.loads(text) for text in (Path(folder) / "trace.jsonl").read_text().splitlines()]
-    seen, previous = set(), None
+    seen, previous, lost = set(), None, False
     for entry in noted:
         if entry is None:
             previous = None
             continue
-        update, rate = entry
+        update, rate, in_place = entry
+        # A run that goes on from the last batch of an epoch and is killed makes Lightning begin an epoch again, for which
+        # test_resume.py has what is due.
+        lost = lost or not in_place
         if previous is not None and update != previous + 1:
             return [f"{line}update {update} after {previous}"]
-        if rate != pytest.approx(due[update], rel=1e-12, abs=1e-16):
+        if not lost and rate != pytest.approx(due[update], rel=1e-12, abs=1e-16):
             return [f"{line}update {update}: {rate}, not {due[update]}"]
         seen.add(update)
         previous = update
-    if seen != set(range(run.updates)):
+    if not seen >= set(range(run.updates)):
         return [f"{line}never made: {sorted(set(range(run.updates)) - seen)}"]
     return []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -84,6 +85,53 @@ def test_resuming_after_every_update(case: str, tmp_path: Path) -> None:
             max_epochs=4,
         ).rates
         assert rest == whole[step:], step
+
+
+def life(folder: Path, callback: LRSchedulerCallback, name: str, start: str | None, **kwargs: Any) -> list[float]:
+    """The rates of a run that goes on from the checkpoint `start` and leaves one at every update."""
+    save = ModelCheckpoint(folder, every_n_train_steps=1, save_top_k=-1, filename=f"{name}-{{step}}")
+    ckpt = None if start is None else str(folder / f"{start}.ckpt")
+    return list(fit(callback, Tiny(), save, ckpt=ckpt, **kwargs).rates)
+
+
+@pytest.mark.parametrize("policy", ["strict", "keep", "stretch"])
+@pytest.mark.parametrize("step", [8, 10])
+def test_an_epoch_that_the_trainer_begins_again(step: int, policy: str, tmp_path: Path, capsys: Any) -> None:
+    """Lightning loses count of its epochs where a run goes on from the last batch of one, and is ended and resumed."""
+
+    rest = 15  # epochs 1, 2 and 3
+    for name, node in {
+        "u": {"name": "cosine", "interval": "step"},
+        "e": {"name": "step", "step_size": 1, "gamma": 0.5, "interval": "epoch"},
+    }.items():
+        callback = LRSchedulerCallback(node, resume=policy)
+        life(tmp_path, callback, f"{name}1", None, max_epochs=4)
+        life(tmp_path, callback, f"{name}2", f"{name}1-step=5", max_epochs=4)
+        capsys.readouterr()
+        rates = life(tmp_path, callback, f"{name}3", f"{name}2-step={step}", max_epochs=4)
+        said = capsys.readouterr().out
+        assert len(rates) == rest, "Lightning counts right by now"
+        assert f"the trainer has lost its place, and makes {step + rest} updates instead of 20\n" in said
+        assert ("climbs again after update 20" in said) == (name == "u" and policy == "strict")
+        last = 19 if policy == "keep" else 99
+        whole = [0.05 * (1 + math.cos(math.pi * min(u, last) / 20)) for u in range(step + rest)]
+        left = 20 - step  # updates of the plan
+        first = 1 if step == 8 else 2
+        by_epoch = [min(first + i // 5, 3 if policy == "keep" else 9) for i in range(rest)]
+        if policy == "stretch":
+            whole[step:] = [0.05 * (1 + math.cos(math.pi * (step + i * left / rest) / 20)) for i in range(rest)]
+            by_epoch = [math.floor((step + i // 5 * 5 * left / rest) / 5) for i in range(rest)]
+        due = whole[step:] if name == "u" else [0.1 * 0.5**epoch for epoch in by_epoch]
+        assert rates == pytest.approx(due, rel=1e-12), name
+
+
+def test_a_limit_of_updates_alone_keeps_the_place(tmp_path: Path, capsys: Any) -> None:
+    node = {"name": "cosine", "interval": "step"}
+    for name, start in (("1", None), ("2", "1-step=5"), ("3", "2-step=8")):
+        rates = life(tmp_path, LRSchedulerCallback(node), name, start, max_epochs=-1, max_steps=20)
+        assert "lost its place" not in capsys.readouterr().out
+    due = [0.05 * (1 + math.cos(math.pi * update / 20)) for update in range(8, 20)]
+    assert rates == pytest.approx(due, rel=1e-12)
 
 
 @pytest.mark.parametrize("case", CASES)
