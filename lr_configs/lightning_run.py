@@ -124,24 +124,25 @@ class LightningRun:
         return by_epochs if limit is None else (*by_epochs, Horizon(steps=limit, steps_per_epoch=per_epoch))
 
     def epoch(self) -> Epoch | None:
-        """The epoch in which a checkpoint lies.
+        """The epoch with which Lightning will go on from a checkpoint, and what its batches have left.
 
-        A run that goes on from the last batch of an epoch loses count of its epochs (FitLoop.reset): its checkpoints call
-        the epoch that they lie in not begun, and Lightning begins it again.
+        Asked of a loop of Lightning's own: it does not go on where it was after every history. Resumed at the last batch of
+        an epoch it loses count of its epochs, and the checkpoints of that run make it begin an epoch, or a batch, again.
         """
-        loops = self.checkpoint().get("loops", {}).get("fit_loop", {})
-        progress = loops.get("epoch_loop.batch_progress", {})
-        done = progress.get("current", {}).get("processed")
-        batches = self._batches() if self._automatic and done is not None else None
+        state = self.checkpoint().get("loops", {}).get("fit_loop")
+        batches = self._batches() if self._automatic and state else None
         if not batches:
             return None
-        epochs = {"ready": 1, "started": 1, "processed": 0, **loops.get("epoch_progress", {}).get("current", {})}
-        ended = int(epochs["processed"])
-        if self.trainer.max_steps == -1 and epochs["ready"] == epochs["started"] == ended:
+        loop = type(self.trainer.fit_loop)(self.trainer)
+        with torch.enable_grad():  # which a reset switches on for good
+            loop.load_state_dict(state)
+            loop.reset()
+        ended, within = int(loop.epoch_progress.current.processed), loop.epoch_loop
+        after_a_batch = getattr(within, "restarted_on_train_batch_end", False)  # and not after a validation
+        done, each = within.batch_progress.current.completed + after_a_batch, int(self.trainer.accumulate_grad_batches)
+        if not within.restarting or (after_a_batch and done >= batches):
             return Epoch(ended)
-        each = int(self.trainer.accumulate_grad_batches)
-        through = progress.get("is_last_batch") or done >= batches  # there may be more batches now
-        return Epoch(ended, 0 if through else math.ceil(batches / each) - done // each)
+        return Epoch(ended, 0 if done >= batches else math.ceil(batches / each) - done // each)
 
     def resolve(self, node: Any, *, key: str | None = None, optimizer: Any = None) -> Plan:
         """The plan of a schedule; the train dataloader is loaded only where it is needed."""

@@ -45,6 +45,8 @@ class Epoch:
     True
     >>> Epoch(ended=1).goes_on(Made(updates=24, epochs=2))
     Made(updates=24, epochs=1, within=0, left=None)
+    >>> Epoch(ended=1, left=2).goes_on(Made(updates=24, epochs=2))
+    Made(updates=24, epochs=2, within=-2, left=None)
     """
 
     ended: int
@@ -56,6 +58,8 @@ class Epoch:
 
     def goes_on(self, made: Made) -> Made:
         """What is over for the trainer, whose epochs may say otherwise."""
+        if self.left is not None and self.ended < made.epochs and self.left:
+            return replace(made, within=-self.left)  # batches of an epoch that is over already come before the next one
         if self.left is not None:
             return replace(made, left=self.left)
         return replace(made, epochs=self.ended, within=0) if self.repeats(made) else made
