@@ -64,7 +64,7 @@ class Driver:
         self._loaded: tuple[Any, list[Any]] | None = None
         self._requested: tuple[Any, str] | None = None
         self._hooks: list[optimizers.Handle] = []
-        self._lost: list[tuple[int, int, int]] = []  # epochs that the trainer begins again
+        self._lost: list[tuple[int, int, int]] = []  # where the trainer has lost its place
         self._overrun: set[str] = set()  # schedules of which it has been said
         self.running = False
 
@@ -186,8 +186,9 @@ class Driver:
             if isinstance(decision, Continue):
                 track.restore(decision, self._scheduler_state(decision.saved))
             track.rest = track.asked.rest(track.made(self.epoch + 1))
-        self._lost = [one for one in {track.asked.repeated(track.made(self.epoch + 1)) for track in self.tracks} if one]
-        self.epoch = min([self.epoch, *(epoch - 1 for epoch, *_ in self._lost)])  # its end counts like every other
+        self._lost = [one for one in {track.asked.lost(track.made(self.epoch + 1)) for track in self.tracks} if one]
+        again = [epoch.ended for epoch in (track.asked.epoch for track in self.tracks) if epoch and epoch.left is None]
+        self.epoch = min([self.epoch, *(ended - 1 for ended in again)])  # the end of an epoch counts each time
         self._decisions, self._loaded = {}, None
         self._listen()
         self.begin_ending()
@@ -383,7 +384,7 @@ class Driver:
 
     def announce(self) -> None:
         """Say what will happen."""
-        for line in (*(report.again(*lost) for lost in self._lost), *report.lines(self.describe())):
+        for line in (*(report.lost(*lost) for lost in self._lost), *report.lines(self.describe())):
             self.run.say(line)
         for track in self.tracks:
             for note in track.plan.notes:

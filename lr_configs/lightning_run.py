@@ -142,7 +142,9 @@ class LightningRun:
         done, each = within.batch_progress.current.completed + after_a_batch, int(self.trainer.accumulate_grad_batches)
         if not within.restarting or (after_a_batch and done >= batches):
             return Epoch(ended)
-        return Epoch(ended, 0 if done >= batches else math.ceil(batches / each) - done // each)
+        if done >= batches:  # the epoch only ends, with the validation that is due, or else with a batch too many
+            return Epoch(ended, int(not self.trainer.enable_validation))
+        return Epoch(ended, math.ceil(batches / each) - done // each)
 
     def resolve(self, node: Any, *, key: str | None = None, optimizer: Any = None) -> Plan:
         """The plan of a schedule; the train dataloader is loaded only where it is needed."""

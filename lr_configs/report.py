@@ -478,16 +478,13 @@ def told_otherwise(total: int, updates: int) -> str:
     return f"total_steps={total}, and the trainer makes {updates} updates: {what}"
 
 
-def again(epoch: int, total: int, planned: int) -> str:
-    """The line about an epoch that the trainer begins again.
+def lost(epoch: int, total: int, planned: int) -> str:
+    """The line about a trainer that goes on elsewhere than where its checkpoint lies.
 
-    >>> again(1, 64, 60)
-    'epoch 1 begins again, though updates of it are made: the trainer has lost its place, and makes 64 updates instead of 60'
+    >>> lost(1, 64, 60)
+    'the trainer has lost its place in epoch 1: it makes 64 updates instead of 60'
     """
-    return (
-        f"epoch {epoch} begins again, though updates of it are made: the trainer has lost its place, and makes {total} "
-        f"updates instead of {planned}"
-    )
+    return f"the trainer has lost its place in epoch {epoch}: it makes {total} updates instead of {planned}"
 
 
 def overruns(schedules: Sequence[Facts]) -> dict[str, str]:

@@ -41,7 +41,7 @@ class Epoch:
         ended: epochs that are over for the trainer.
         left: updates that its batches have left; None where it begins with its first batch.
 
-    >>> Epoch(ended=1).repeats(Made(updates=16, epochs=1, within=4))
+    >>> Epoch(ended=1).lost(Made(updates=16, epochs=1, within=4))
     True
     >>> Epoch(ended=1).goes_on(Made(updates=24, epochs=2))
     Made(updates=24, epochs=1, within=0, left=None)
@@ -52,17 +52,19 @@ class Epoch:
     ended: int
     left: int | None = None
 
-    def repeats(self, made: Made) -> bool:
-        """Whether updates of it are made already: the trainer has lost its place."""
-        return self.left is None and (self.ended < made.epochs or bool(made.within))
+    def lost(self, made: Made) -> bool:
+        """Whether the trainer may have lost its place: what is over comes again, or what has not begun counts as begun."""
+        if self.left is None:
+            return self.ended < made.epochs or bool(made.within)
+        return self.left > 0 if self.ended < made.epochs else made.within == 0
 
     def goes_on(self, made: Made) -> Made:
         """What is over for the trainer, whose epochs may say otherwise."""
-        if self.left is not None and self.ended < made.epochs and self.left:
-            return replace(made, within=-self.left)  # batches of an epoch that is over already come before the next one
-        if self.left is not None:
-            return replace(made, left=self.left)
-        return replace(made, epochs=self.ended, within=0) if self.repeats(made) else made
+        if self.left is None:
+            return replace(made, epochs=self.ended, within=0) if self.lost(made) else made
+        if self.ended < made.epochs:  # batches of an epoch that is over already come before the next one
+            return replace(made, within=-self.left)
+        return replace(made, left=self.left)
 
 
 @dataclass(frozen=True)
@@ -154,8 +156,7 @@ def _left(limit: Horizon, made: Made) -> Rest:
     within = made.within
     if within is None:
         within = made.updates - begin if begin <= made.updates <= begin + size else 0
-    # Batches that are all over say nothing of an epoch that has not begun.
-    gone = within if made.left is None or not (made.left or within) else size - made.left
+    gone = within if made.left is None else size - made.left
     left = (limit.total_steps or 0) - begin - gone if limit.steps is None else limit.steps - made.updates
     per_epoch = limit.steps_per_epoch if isinstance(limit.steps_per_epoch, tuple) else (limit.steps_per_epoch,)
     following = per_epoch[made.epochs + 1 :] or per_epoch[-1:]

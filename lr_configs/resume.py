@@ -105,12 +105,13 @@ class Asked:
         """What is left of the run after `made`, as it goes on from a checkpoint or begins."""
         return rest(self.limits, made if self.epoch is None else self.epoch.goes_on(made))
 
-    def repeated(self, made: Made) -> tuple[int, int, int] | None:
-        """The epoch that the trainer begins again, the updates that it makes in all, and those that were planned."""
+    def lost(self, made: Made) -> tuple[int, int, int] | None:
+        """Where the trainer has lost its place: the epoch, the updates that it makes in all, and those that were planned."""
         left, whole = self.rest(made), self.horizon
-        if self.epoch is None or left is None or whole is None or not self.epoch.repeats(made):
+        if self.epoch is None or left is None or whole is None or not self.epoch.lost(made):
             return None
-        return self.epoch.ended, int(left.total(by_epoch=False) or 0), int(whole.total_steps or 0)
+        total, planned = int(left.total(by_epoch=False) or 0), int(whole.total_steps or 0)
+        return None if total == planned else (self.epoch.ended, total, planned)
 
     def to_data(self) -> Data:
         """Plain data for a checkpoint."""

@@ -111,7 +111,7 @@ def test_an_epoch_that_the_trainer_begins_again(step: int, policy: str, tmp_path
         rates = life(tmp_path, callback, f"{name}3", f"{name}2-step={step}", max_epochs=4)
         said = capsys.readouterr().out
         assert len(rates) == rest, "Lightning counts right by now"
-        assert f"the trainer has lost its place, and makes {step + rest} updates instead of 20\n" in said
+        assert f"the trainer has lost its place in epoch 1: it makes {step + rest} updates instead of 20\n" in said
         assert ("climbs again after update 20" in said) == (name == "u" and policy == "strict")
         last = 19 if policy == "keep" else 99
         whole = [0.05 * (1 + math.cos(math.pi * min(u, last) / 20)) for u in range(step + rest)]
