@@ -477,7 +477,14 @@ def test_the_function_is_what_older_checkpoints_hold() -> None:
     assert overlapping.function()["warmup"] == {**warmup, "overlap": True}
     before = resolve({"name": "cosine", "warmup": 5}, RUN).to_data()
     del before["warmup_overlap"], before["cooldown"]
-    assert differences(before, resolve({"name": "cosine", "warmup": 5}, RUN).to_data()) == []
+    now = resolve({"name": "cosine", "warmup": 5}, RUN).to_data()
+    assert differences(before, now) == differences(now, before) == differences(before, before) == []
+    over = resolve({"name": "cosine", "warmup": 5, "warmup_overlap": True}, RUN).to_data()
+    assert differences(before, over) == [
+        "T_max 750 (100%) -> 1000 (100%)",
+        "warmup_overlap False -> True",  # an absent key is one at its default
+    ]
+    assert differences(over, before) == ["T_max 1000 (100%) -> 750 (100%)", "warmup_overlap True -> False"]
 
 
 # ---------------------------------------------------------------------------------------- lengths become steps
