@@ -177,7 +177,7 @@ class Driver:
             self._know_the_whole_run()
             if updates or epochs:
                 self._decisions = {track.name: Restart() for track in self.tracks}
-        self.epoch = epochs - 1 if self.epoch < 0 else self.epoch
+        self.epoch = self.epoch if self.epoch >= 0 else epochs - 1
         decided = [(track, self._decisions.get(track.name)) for track in self.tracks]
         for track, decision in decided:
             if isinstance(decision, (Restart, Place)):
@@ -187,8 +187,7 @@ class Driver:
                 track.restore(decision, self._scheduler_state(decision.saved))
             track.rest = track.asked.rest(track.made(self.epoch + 1))
         self._lost = [one for one in {track.asked.lost(track.made(self.epoch + 1)) for track in self.tracks} if one]
-        again = [epoch.ended for epoch in (track.asked.epoch for track in self.tracks) if epoch and epoch.left is None]
-        self.epoch = min([self.epoch, *(ended - 1 for ended in again)])  # the end of an epoch counts each time
+        self.epoch = min([self.epoch, *(e.ended - 1 for t in self.tracks if (e := t.asked.epoch) and e.left is None)])
         self._decisions, self._loaded = {}, None
         self._listen()
         self.begin_ending()

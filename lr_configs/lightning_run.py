@@ -142,8 +142,8 @@ class LightningRun:
         done, each = within.batch_progress.current.completed + after_a_batch, int(self.trainer.accumulate_grad_batches)
         if not within.restarting or (after_a_batch and done >= batches):
             return Epoch(ended)
-        if done >= batches:  # the epoch only ends, with the validation that is due, or else with a batch too many
-            return Epoch(ended, int(not self.trainer.enable_validation))
+        if done >= batches:  # the epoch only ends: with the validation that is due, or else with a batch too many
+            return Epoch(ended + 1, extra=int(not self.trainer.enable_validation))
         return Epoch(ended, math.ceil(batches / each) - done // each)
 
     def resolve(self, node: Any, *, key: str | None = None, optimizer: Any = None) -> Plan:

@@ -35,36 +35,43 @@ class Made:
 
 @dataclass(frozen=True)
 class Epoch:
-    """The epoch with which a trainer goes on from a checkpoint.
+    """The epoch with which a trainer goes on from a checkpoint. It may have lost its place, and count other epochs than those made.
 
     Attributes:
         ended: epochs that are over for the trainer.
         left: updates that its batches have left; None where it begins with its first batch.
+        extra: updates that come before it begins.
 
-    >>> Epoch(ended=1).lost(Made(updates=16, epochs=1, within=4))
-    True
-    >>> Epoch(ended=1).goes_on(Made(updates=24, epochs=2))
-    Made(updates=24, epochs=1, within=0, left=None)
+    >>> Epoch(ended=1).goes_on(Made(updates=16, epochs=1, within=4))
+    Made(updates=16, epochs=1, within=0, left=None)
     >>> Epoch(ended=1, left=2).goes_on(Made(updates=24, epochs=2))
     Made(updates=24, epochs=2, within=-2, left=None)
+    >>> Epoch(ended=3).limit(Horizon(epochs=5, steps_per_epoch=4), Made(updates=8, epochs=2)).epochs
+    4
     """
 
     ended: int
     left: int | None = None
-
-    def lost(self, made: Made) -> bool:
-        """Whether the trainer may have lost its place: what is over comes again, or what has not begun counts as begun."""
-        if self.left is None:
-            return self.ended < made.epochs or bool(made.within)
-        return self.left > 0 if self.ended < made.epochs else made.within == 0
+    extra: int = 0
 
     def goes_on(self, made: Made) -> Made:
-        """What is over for the trainer, whose epochs may say otherwise."""
+        """What is over for the trainer."""
         if self.left is None:
-            return replace(made, epochs=self.ended, within=0) if self.lost(made) else made
+            return replace(made, epochs=min(self.ended, made.epochs), within=-self.extra) if self.lost(made) else made
         if self.ended < made.epochs:  # batches of an epoch that is over already come before the next one
             return replace(made, within=-self.left)
         return replace(made, left=self.left)
+
+    def limit(self, whole: Horizon, made: Made) -> Horizon:
+        """A limit, counted as the trainer counts: epochs that it counts too many are not trained in the end."""
+        if whole.epochs is None or self.ended <= made.epochs:
+            return whole
+        epochs, each = max(whole.epochs - (self.ended - made.epochs), 1), whole.steps_per_epoch
+        return replace(whole, epochs=epochs, steps_per_epoch=each[:epochs] if isinstance(each, tuple) else each)
+
+    def lost(self, made: Made) -> bool:
+        """Whether the trainer has lost its place."""
+        return self.ended != made.epochs or bool(self.extra) or (self.left is None and bool(made.within))
 
 
 @dataclass(frozen=True)

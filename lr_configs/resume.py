@@ -103,7 +103,10 @@ class Asked:
 
     def rest(self, made: Made) -> Rest | None:
         """What is left of the run after `made`, as it goes on from a checkpoint or begins."""
-        return rest(self.limits, made if self.epoch is None else self.epoch.goes_on(made))
+        epoch = self.epoch
+        if epoch is None:
+            return rest(self.limits, made)
+        return rest([epoch.limit(limit, made) for limit in self.limits], epoch.goes_on(made))
 
     def lost(self, made: Made) -> tuple[int, int, int] | None:
         """Where the trainer has lost its place: the epoch, the updates that it makes in all, and those that were planned."""
@@ -386,8 +389,10 @@ def _unknown_position(checkpoint: Foreign) -> SchedulerConfigError:
 
 
 def _continue(saved: Saved, asked: Asked, policy: str) -> Decision:
-    if _unchanged(saved, asked):
-        return _as_saved(saved, asked, saved.timeline)
+    lost = policy in ("keep", "stretch") and asked.lost(saved.made) is not None
+    if _unchanged(saved, asked) and not lost:
+        plain = saved.end is not None and saved.timeline == Timeline()
+        return replace(_as_saved(saved, asked, saved.timeline), end=end_of(saved, asked) if plain else saved.end)
     if policy == "restart":
         return Restart()
     if policy == "keep":
@@ -407,7 +412,7 @@ def _unchanged(saved: Saved, asked: Asked) -> bool:
         _same(then["function"], now["function"])
         and _same_bases(then["bases"], now["bases"], saved.groups)
         and size(then["run"]) == size(now["run"])
-        and _left(saved, replace(asked, limits=_limits(then), epoch=None)) == _left(saved, asked)
+        and _left(saved, replace(asked, limits=_limits(then))) == _left(saved, asked)
     )
 
 

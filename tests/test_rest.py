@@ -143,7 +143,6 @@ def test_as_a_loop_with_two_limits_ends() -> None:
         (5, (17, 1, 7), 2, 2 + 2 * 5),
         (10, (7, 1, 2), 6, 6 + 2 * 10),  # 4 of 10 batches are over, in two updates; from here on one each
         (5, (20, 1, 10), 0, 2 * 5),  # all batches, before the epoch ends
-        (5, (20, 2, 0), 0, 2 * 5),  # and behind it
         (5, (10, 1, 0), 5, 3 * 5),
     ],
 )
