@@ -24,6 +24,7 @@ import test_events
 import test_histories
 import test_kills
 import test_mutated_state
+import test_places
 import test_run_facts
 import test_runs
 import torch
@@ -42,6 +43,7 @@ def kinds(worker: Callable[[], test_kills.Worker]) -> dict[str, Callable[[int], 
         "plateau": test_histories.check_plateau,
         "mutations": test_mutated_state.check,
         "configs": test_mutated_state.check_config,
+        "places": test_places.check,
         "kills": lambda seed: test_kills.check(seed, worker()),
     }
 
@@ -59,6 +61,7 @@ ROUND = {
     "plateau": 200,
     "mutations": 200,
     "configs": 1000,
+    "places": 10,
     "kills": 3,
 }
 
