@@ -62,6 +62,62 @@ def test_a_composite_of_torch() -> None:
     assert [child.name for _, child in config.children()] == ["linear", "chained"]
 
 
+def test_a_composite_as_a_class_with_its_arguments() -> None:
+    o = optimizer()
+    inner = [T.LinearLR(o, 0.1, total_iters=5), T.ConstantLR(o, 0.5), T.ExponentialLR(o, 0.9)]
+    for config in (
+        convert.torch("SequentialLR", schedulers=inner, milestones=[5, 9]),
+        convert.torch(T.SequentialLR, inner, [5, 9]),
+    ):
+        assert config.name == "sequential"
+        assert [stage["length"] if "length" in stage else None for stage in _stages(config)] == [5, 4, None]
+        assert [stage["name"] for stage in _stages(config)] == ["linear", "constant", "exponential"]
+    assert [stage["name"] for stage in _stages(convert.torch("ChainedScheduler", inner[:2]))] == ["linear", "constant"]
+
+
+def _stages(config: Any) -> list[dict[str, Any]]:
+    stages = config.to_dict()["stages"]
+    return list(stages.values()) if isinstance(stages, dict) else list(stages)
+
+
+@pytest.mark.parametrize("shape", ["linear", "cosine", "1-sqrt"])
+@pytest.mark.parametrize("rise", ["linear", "cosine", "1-sqrt"])
+@pytest.mark.parametrize(("low", "cycles"), [(0.0, 0.5), (0.1, 0.8)])
+@pytest.mark.parametrize("warmup", [0, 10])
+def test_the_rates_are_those_of_transformers_formula(
+    shape: str, rise: str, low: float, cycles: float, warmup: int
+) -> None:
+    """The warmup, the plateau and the decay of get_wsd_schedule (transformers, optimization.py)."""
+    keys = {
+        "num_decay_steps": 20, "decay_type": shape, "warmup_type": rise, "min_lr_ratio": low, "num_cycles": cycles,
+    }  # fmt: skip
+    result = from_transformers.converted("warmup_stable_decay", warmup, 100, keys, 0.1)
+    up: dict[str, Any] = {
+        "linear": lambda x: x,
+        "cosine": lambda x: 0.5 * (1 - math.cos(math.pi * x)),
+        "1-sqrt": lambda x: 1 - math.sqrt(1 - x),
+    }
+    down: dict[str, Any] = {
+        "linear": lambda x: 1 - x,
+        "cosine": lambda x: 0.5 * (1 + math.cos(math.pi * cycles * 2 * x)),
+        "1-sqrt": lambda x: 1 - math.sqrt(x),
+    }
+
+    def due(t: int) -> float:
+        if t < warmup:
+            return low + (1 - low) * float(up[rise](t / warmup))
+        if t < 80:
+            return 1.0
+        return low + (1 - low) * max(0.0, float(down[shape]((t - 80) / 20))) if t < 100 else low
+
+    mine = optimizer(1)
+    made: Any = build(result.config, mine)
+    for t in range(105):
+        assert rates(mine) == pytest.approx([0.1 * due(t)], rel=1e-9, abs=1e-14), t
+        mine.step()
+        made.step()
+
+
 def test_what_is_not_torchs() -> None:
     class Mine(T.LRScheduler):
         def get_lr(self) -> list[Any]:
@@ -149,6 +205,7 @@ TIMM: list[tuple[str, dict[str, Any], str]] = [
     ("multistep", {"decay_milestones": [1, 9], **WARM}, "lambda"),
     *(("wsd", {"decay_fn": shape, **WARM}, "warmup_stable_decay") for shape in ("linear", "1-sqrt", "cosine", "power")),
     ("wsd", {"decay_fn": "exp", **WARM}, "lambda"),
+    *(("wsd", {"decay_fn": "linear", "decay_epochs": length, **WARM}, "warmup_stable_decay") for length in (0.3, 1, 5)),
     ("rsqrt", {**PREFIX, "min_lr": 0.0}, "chained"),
     ("rsqrt", PREFIX, "lambda"),
     ("constant", WARM, "none"),
@@ -192,7 +249,8 @@ def timms(name: str, keys: dict[str, Any], T: int, W: int, unit: int, base: floa
     prefix = keys.get("warmup_prefix", False)
     if name in ("wsd", "rsqrt"):
         n, prefix = T if prefix else T - W, True
-        D = round(0.2 * n)
+        asked = keys.get("decay_epochs", 0.2)
+        D = round(asked * n if 0 < asked < 1 else asked * unit)
 
     def own(t: int) -> float:
         if name == "constant":

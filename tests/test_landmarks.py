@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lr_configs import Horizon, SchedulerConfigError
+from lr_configs import Horizon, SchedulerConfigError, curve
 from lr_configs.kinds import LengthKind
 from lr_configs.landmarks import cooldowns, parts, sequences, stage_name, warmups
 from lr_configs.plan import resolve
@@ -89,3 +89,44 @@ def test_a_length_says_whether_it_may_be_0() -> None:
             continue
         with pytest.raises(SchedulerConfigError, match="a length is positive"):
             kind(0, "k")
+
+
+ONE_END: dict[str, dict[str, Any]] = {
+    **{name: {"total_iters": 20} for name in ("constant", "linear", "polynomial")},
+    **{
+        name: {"total_steps": 20}
+        for name in (
+            "one_cycle", "warmup_stable_decay", "rex", "slanted_triangular", "tanh", "hyperbolic", "exp_hyperbolic",
+            "range_test",
+        )
+    },
+    "piecewise": {"points": [[0, 1.0], [9, 0.2], [20, 0.5]]},
+    "cosine": {"T_max": 20},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ONE_END)
+def test_what_is_flat_behind_its_end_stays(name: str) -> None:
+    (part,) = parts(sequential({"name": name, **ONE_END[name]}))
+    marks, rate = part.landmarks, curve({"name": name, "interval": "step", **ONE_END[name]}, 0.1, RUN)
+    assert list(marks.ends) == [20]
+    assert (name == "cosine") == (not marks.flat)
+    assert (rate[20] == rate[21] == rate[33] == rate[39]) == marks.flat
+    assert rate[19] != rate[20] or name == "one_cycle"  # its last step is the one before
+
+
+@pytest.mark.parametrize("eta_min", [0.0, 0.01])
+@pytest.mark.parametrize(
+    "name", ["polynomial", "rex", "slanted_triangular", "tanh", "warmup_stable_decay", "hyperbolic"]
+)
+def test_the_word_for_the_lowest_rate(name: str, eta_min: float) -> None:
+    node = {"name": name, "eta_min": eta_min, "interval": "step", **ONE_END[name]}
+    (part,) = parts(sequential(node))
+    rate = curve(node, 0.1, RUN)
+    word, (at,) = part.landmarks.events[-1]
+    if word != "flat from":
+        assert word in ("0 from", "lowest from")
+        assert rate[at] == min(rate)
+        assert (word == "0 from") <= (rate[at] == 0)
+    if name == "polynomial":
+        assert word == ("lowest from" if eta_min else "0 from")

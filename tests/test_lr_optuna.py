@@ -156,6 +156,27 @@ def test_a_sampler_s_own_arguments_win() -> None:
         part("s", {"_target_": "optuna.pruners.MedianPruner", "n_startup_trials": -1}, seed=3)
 
 
+def test_settings_that_nobody_writes() -> None:
+    written = Settings()
+    assert (written.n_trials, written.n_jobs, written.directions) == (20, 1, ("maximize",))
+    assert (written.storage, written.study_name, written.seed) == (None, None, None)
+    assert (written.sampler, written.pruner) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(OSError(" no\nsuch file"), "no"), (OSError(""), "OSError"), (ValueError(" \n"), "ValueError")],
+)
+def test_why_a_storage_cannot_be_opened(error: Exception, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(optuna.storages, "RDBStorage", fails)
+    with pytest.raises(SchedulerConfigError) as caught:
+        open_storage("sqlite:///x.db")
+    assert caught.value.rule == f"this storage cannot be opened: {reason}"
+
+
 def test_a_storage_that_is_not_there() -> None:
     with pytest.raises(
         SchedulerConfigError, match=r"hydra.sweeper.storage='sqlite:////no/such/x.db': this storage cannot"

@@ -229,6 +229,25 @@ def test_what_people_write_is_text(tmp_path: Path, browser: Any) -> None:
         assert found.page.locator("img").count() == 0
 
 
+def test_the_data_of_a_line() -> None:
+    marks = (Mark(2.5, 1 / 3, "turn"), Mark(3.0, 0.25, "end"))
+    line = Line("a", [0.0, 2.5, 3.0], [1 / 3, 0.123456789, 2e-9], 4.5, marks, style=1, thinned=True)
+    picture_ = Picture((Panel("lr", (line,)),), "epoch", 4.5, "title", ((0, 0), (9, 4.5)))
+    found = data(picture_)
+    (panel,) = found["panels"]
+    assert (found["title"], found["unit"], found["end"], found["epochs"]) == ("title", "epoch", 4.5, [[0, 0], [9, 4.5]])
+    assert panel == {
+        "title": "lr",
+        "lines": [
+            {
+                "label": "a", "x": [0, 2.5, 3], "y": [0.3333333, 0.1234568, 2e-9], "end": 4.5, "style": 1,
+                "thinned": True, "marks": [[2.5, 0.3333333, "turn"], [3, 0.25, "end"]],
+            }
+        ],
+    }  # fmt: skip
+    assert [type(x) for x in panel["lines"][0]["x"]] == [int, float, int]
+
+
 def test_what_is_embedded_is_the_same_data() -> None:
     assert json.loads(embedded(data(THREE))) == json.loads(json.dumps(data(THREE)))
     assert "<" not in embedded({"a": HOSTILE})

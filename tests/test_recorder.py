@@ -129,6 +129,19 @@ def test_of_what_repeats_the_two_ends_are_kept() -> None:
     assert [int(row["update"]) for row in loop.table()] == [0, 49, 50, 99, 100, 119]
 
 
+def test_a_run_that_goes_on_earlier_forgets_what_came_later() -> None:
+    series = Series("lr")
+    x = np.arange(10)
+    series.extend(x, x / 10, x / 20)
+    for at in (2, 5, 6):
+        series.mark(at, f"edit {at}")
+    series.begin_at(5)
+    assert series.x.tolist() == [0, 1, 2, 3, 4]
+    assert series.planned.tolist() == [0.0, 0.1, 0.2, 0.3, 0.4]
+    assert series.actual.tolist() == [0.0, 0.05, 0.1, 0.15, 0.2]
+    assert series.marks == {2: "edit 2"}
+
+
 def test_every_schedule_of_an_optimizer_has_its_series() -> None:
     of = torch.optim.AdamW([torch.zeros(1, requires_grad=True)], lr=0.1, weight_decay=0.04)
     of.param_groups[0]["params"][0].grad = torch.ones(1)
