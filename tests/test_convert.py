@@ -70,7 +70,7 @@ def test_a_composite_as_a_class_with_its_arguments() -> None:
         convert.torch(T.SequentialLR, inner, [5, 9]),
     ):
         assert config.name == "sequential"
-        assert [stage["length"] if "length" in stage else None for stage in _stages(config)] == [5, 4, None]
+        assert [stage.get("length") for stage in _stages(config)] == [5, 4, None]
         assert [stage["name"] for stage in _stages(config)] == ["linear", "constant", "exponential"]
     assert [stage["name"] for stage in _stages(convert.torch("ChainedScheduler", inner[:2]))] == ["linear", "constant"]
 

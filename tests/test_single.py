@@ -428,6 +428,21 @@ def test_a_product_that_is_no_rate_is_refused(gamma: float, steps: int, at: int)
         )
 
 
+@pytest.mark.parametrize(
+    ("node", "at"),
+    [
+        ({"name": "exponential", "gamma": 10 ** (308.25 / 5999)}, 3000),  # the last step alone
+        ({"name": "piecewise", "points": [[0, 1], [1501, 1e200], [1502, 1]], "interpolation": "constant"}, 1501),
+        ({"name": "multi_step", "milestones": [3000], "gamma": 1e200}, 3000),
+    ],
+)
+def test_a_product_is_tried_at_the_last_step_and_around_jumps(node: dict[str, Any], at: int) -> None:
+    both = {"name": "chained", "interval": "step", "stages": {"a": node, "b": node}}
+    with pytest.raises(SchedulerConfigError, match=rf"the rate is inf at step {at}, "):
+        build(both, optimizer(), Horizon(steps=3001))
+    build(both, optimizer(), Horizon(steps=at))
+
+
 @pytest.mark.parametrize("name", ["LambdaLR", "MultiplicativeLR"])
 def test_a_state_of_torchs_with_tensors_for_base_rates(name: str) -> None:
     """Which its own schedules of functions have where the rate is a tensor."""
