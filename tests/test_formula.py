@@ -51,6 +51,14 @@ def test_means_what_python_means(text: str) -> None:
     np.testing.assert_allclose(formula.array(t), expected, rtol=1e-14)
 
 
+@pytest.mark.parametrize("base", [0.0, 0.3, 2.0])
+def test_the_base_is_any_rate(base: float) -> None:
+    formula = Formula("base + t", base=base)
+    assert (formula(0.0), formula(2.0)) == (base, base + 2)
+    assert formula.array(np.arange(3.0)).tolist() == [base, base + 1, base + 2]
+    assert Formula("max(base, 0.5) ** 2").of_base(base)(1.0) == max(base, 0.5) ** 2
+
+
 REFUSED = {
     "attribute": ("t.real", "'t.real' is not allowed"),
     "dunder": ("t.__class__.__mro__", "'t.__class__.__mro__' is not allowed"),

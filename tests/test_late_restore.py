@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from test_resume import CASES, LAST, NODE, Edit, module
 
 import lr_configs
 from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, curve
+from lr_configs.lightning_run import LightningRun
 
 
 class Late(SingleDeviceStrategy):
@@ -169,3 +171,19 @@ def test_a_scheduler_of_the_modules_own_gets_its_own_state(strategy: Any, tmp_pa
     ckpt = str(tmp_path / "step=7.ckpt")
     fit(LRSchedulerCallback(), Both(weight_decay=0.1), again, ckpt=ckpt, strategy=strategy())
     assert again.seen == watch.seen[7:]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("first", [True, False])
+def test_what_the_first_process_finds_holds_on_all(processes: int, first: bool) -> None:
+    """The others, which may not see the folder, do not look."""
+    asked: list[bool] = []
+
+    def broadcast(found: Any) -> Any:
+        asked.append(found is not None)
+        return "of the first"
+
+    made = Mock(is_global_zero=first, world_size=processes, strategy=Mock(broadcast=broadcast))
+    found = LightningRun(made).from_first(lambda: "here")
+    assert found == ("of the first" if processes == 2 else "here" if first else None)
+    assert asked == ([first] if processes == 2 else [])

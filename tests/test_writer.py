@@ -16,6 +16,7 @@ import lr_configs.schedulers as ours
 from lr_configs import Horizon, build
 from lr_configs.layout import Layout
 from lr_configs.slots import Slot
+from lr_configs.torch_classes.proxy import ParamView
 from lr_configs.writer import Writer
 
 RUN = Horizon(steps=40)
@@ -506,3 +507,23 @@ def test_torchs_own_beside_ours_sees_the_same_groups() -> None:
             for schedule in schedules:
                 schedule.step()
         assert rates(opt) == pytest.approx(rates(theirs), rel=1e-12)
+
+
+@pytest.mark.parametrize(("param", "value"), [("weight_decay", 0.04), ("betas.1", 0.999)])
+def test_a_group_seen_by_another_of_its_numbers(param: str, value: float) -> None:
+    opt = torch.optim.AdamW([torch.zeros(1, requires_grad=True)], lr=0.1, weight_decay=0.04)
+    (group,) = opt.param_groups
+    (view,) = ParamView(opt, param).param_groups
+    assert view["lr"] == value
+    assert list(view) == ["lr", "params"]
+    assert len(view) == 2
+    assert ("lr" in view, "params" in view, "initial_lr" in view, "a" in view, 3 in view) == (True, True, *3 * [False])
+    view["initial_lr"], view["lr"] = value, 0.5
+    assert "initial_lr" in view
+    assert group[f"initial_{param}"] == view["initial_lr"] == value
+    assert (group["lr"], view["lr"]) == (0.1, 0.5)
+    assert (group["betas"] if "." in param else group["weight_decay"]) == ((0.9, 0.5) if "." in param else 0.5)
+    del view["initial_lr"]
+    assert f"initial_{param}" not in group
+    assert view == ParamView(opt, param).param_groups[0]
+    assert view != group
