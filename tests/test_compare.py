@@ -112,6 +112,17 @@ def test_seeds_that_all_settings_share_are_in_the_error_of_a_mean() -> None:
     assert (mean_of(groups).n, mean_of(groups).settings) == (6, 2)
 
 
+def test_two_seeds_that_all_settings_share_are_a_pair() -> None:
+    seeds = [("0",), ("1",)]
+    shared = mean_of([dict(zip(seeds, scores, strict=True)) for scores in ([1.0, 2.0], [1.5, 2.5])])
+    (low, high) = stats.t.interval(0.95, 1, 1.75, 0.5)  # the means of the seeds: 1.25 and 2.25
+    assert shared.mean == 1.75
+    assert shared.half() == pytest.approx((high - low) / 2, rel=1e-6)
+    assert (shared.n, shared.settings) == (4, 2)
+    apart = mean_of([{("0",): 1.0, ("1",): 2.0}, {("0",): 1.5, ("2",): 2.5}])
+    assert apart.half() < shared.half() / 2
+
+
 def test_a_setting_that_was_not_repeated_scatters_as_the_others() -> None:
     found = independent([[1.0, 3.0], [5.0]])
     assert found.mean == 3.5
