@@ -341,6 +341,8 @@ def test_a_schedule_beside_the_one_that_is_used() -> None:
     _, second, third = check(OmegaConf.create(config))
     assert second.startswith("scheduler: no callback and no module node")
     assert third.startswith("callbacks.lr: the callback has no schedule")
+    assert third.endswith("lr_configs. Write scheduler: ${lr_scheduler} under it")
+    assert check({"callbacks": {"lr": CALLBACK}})[0].endswith("lr_configs. Write scheduler: ${scheduler} under it")
     used = {"model": {"_target_": "my.Model", "scheduler": theirs}}
     assert check({**used, "trainer": {"max_epochs": 9}}) == []
 

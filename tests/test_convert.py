@@ -118,6 +118,45 @@ def test_the_rates_are_those_of_transformers_formula(
         made.step()
 
 
+@pytest.mark.parametrize("cycles", [0.5, 0.7])
+@pytest.mark.parametrize("first", [None, 0.2])
+@pytest.mark.parametrize("warmup", [0, 1, 2, 10])
+def test_the_rates_are_those_of_transformers_formula_with_a_floor(
+    warmup: int, first: float | None, cycles: float
+) -> None:
+    """get_cosine_with_min_lr_schedule_with_warmup_lr_rate (transformers, optimization.py), within the run."""
+    keys = {"min_lr_rate": 0.1, "num_cycles": cycles} | ({} if first is None else {"warmup_lr_rate": first})
+    result = from_transformers.converted("cosine_warmup_with_min_lr", warmup, 100, keys, 0.1)
+
+    def due(t: int) -> float:
+        if t < warmup:
+            return (t + 1) / warmup if first is None else first + (1 - first) * t / max(1, warmup - 1)
+        progress = (t - warmup + 1) / (100 - warmup)
+        return max(0.0, 0.5 * (1 + math.cos(math.pi * cycles * 2 * progress)) * 0.9 + 0.1)
+
+    mine = optimizer(1)
+    made: Any = build(result.config, mine)
+    for t in range(100):
+        assert rates(mine) == pytest.approx([0.1 * due(t)], rel=1e-9, abs=1e-14), t
+        mine.step()
+        made.step()
+
+
+@pytest.mark.parametrize("lr", [0.0, -0.1, [], [0.1, -1], [0.1, 0], [0.1, True], [0.1, "x"], "x", True])
+def test_what_are_no_rates(lr: Any) -> None:
+    keys = {"min_lr": 1e-4}
+    with pytest.raises(SchedulerConfigError, match=r"^lr="):
+        from_transformers.converted("cosine_with_min_lr", 10, 100, keys, lr)
+
+
+def test_a_decay_that_is_longer_than_the_run() -> None:
+    with pytest.raises(SchedulerConfigError) as caught:
+        from_transformers.converted("warmup_stable_decay", 10, 100, {"num_decay_steps": 95}, 0.1)
+    assert (caught.value.key, caught.value.value) == ("num_decay_steps", 95)
+    assert caught.value.rule.startswith("warmup and decay take 5 steps more than the run has")
+    assert caught.value.remedy == "Write at most 90"
+
+
 def test_what_is_not_torchs() -> None:
     class Mine(T.LRScheduler):
         def get_lr(self) -> list[Any]:

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from lr_configs import plan_data
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.formula import Formula
 from lr_configs.horizon import Horizon
 from lr_configs.plan import Plan, differences, resolve
-from lr_configs.registry import available, entry, parse
+from lr_configs.registry import available, entry, parse, plain
 
 RUN = Horizon(epochs=20, steps_per_epoch=50)
 
@@ -506,3 +507,27 @@ def test_shares_of_a_run_of_one_step_are_all_of_it() -> None:
     node = {"name": "linear", "warmup": "50%", "cooldown": "50%"}
     plan = resolve(node, Horizon(epochs=1, steps_per_epoch=1))
     assert (plan.warmup, plan.cooldown, plan.notes) == (1, 1, ())
+
+
+@pytest.mark.parametrize(
+    "value", [5, True, 1.5, "", "no name", {"formula": 3}, {"formula": "t", "T": -1}, {"T": 4}, {}]
+)
+def test_what_no_function_was_saved_as_is_damaged(value: Any) -> None:
+    with pytest.raises(SchedulerConfigError) as caught:
+        plan_data.decode(value, "lr_lambda", ("t",), None)
+    assert caught.value.key.startswith("checkpoint.lr_lambda")
+    assert caught.value.rule == "the saved schedule is damaged, nothing like this is ever written"
+
+
+@pytest.mark.parametrize(
+    ("node", "key", "value"),
+    [
+        ({"scheduler": {"gamma": "???"}}, "scheduler.gamma", "Missing mandatory value: gamma"),
+        ({"a": {"b": [1, "${c}"]}}, "a.b[1]", "Interpolation key 'c' not found"),
+    ],
+)
+def test_a_value_that_omegaconf_cannot_read_is_named(node: Any, key: str, value: str) -> None:
+    with pytest.raises(SchedulerConfigError) as caught:
+        plain(OmegaConf.create(node))
+    assert (caught.value.key, caught.value.value) == (key, value)
+    assert caught.value.rule == "the configuration cannot be read"
