@@ -218,7 +218,10 @@ def _of_function(name: str, what: Any, defaults: Mapping[str, Any]) -> type[Sche
             "a function of the step takes (t) or (t, T), and its keys by name",
             "Write def f(t, T, *, alpha=0.5)",
         )
-    keys = {positional[1].name: ("Any", length(defaults.get(positional[1].name, "100%")))} if positional[1:] else {}
+    keys = {}
+    for one in positional[1:]:
+        written = "100%" if one.default in (inspect.Parameter.empty, None) else one.default
+        keys[one.name] = ("Any", length(defaults.get(one.name, written)))
     keys |= {one.name: _field(what, one, defaults) for one in rest}
     made: type[SchedulerConfig] = _made(name, _FunctionConfig, keys, what, function=staticmethod(what))
     return made

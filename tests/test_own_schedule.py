@@ -16,8 +16,19 @@ from hydra_apps import VERSION_BASE
 from lightning_helpers import Tiny, fit
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, available, build, curve, registry, schedulers
+from lr_configs import (
+    Horizon,
+    LRSchedulerCallback,
+    SchedulerConfigError,
+    available,
+    build,
+    curve,
+    register,
+    registry,
+    schedulers,
+)
 from lr_configs.config import SchedulerConfig, length, number, schedule
+from lr_configs.plan import resolve
 
 
 @schedule("halving", torch_class="HalvingLR")
@@ -105,3 +116,22 @@ def test_resume(tmp_path: Any) -> None:
             LRSchedulerCallback(NODE), Tiny(), ckpt=str(tmp_path / f"step={step}.ckpt"), batches=10, max_epochs=2
         ).rates
         assert rest == whole[step:]
+
+
+def test_the_length_of_a_function_of_ones_own_has_its_default() -> None:
+    @register("half")
+    def half(t, T="50%"):  # type: ignore[no-untyped-def]
+        return 1 / (1 + t / T)
+
+    @register("whole")
+    def whole(t=0, T=None):  # type: ignore[no-untyped-def]
+        return 1 / (1 + t / T)
+
+    try:
+        assert resolve("half", Horizon(steps=10)).params["T"] == 5
+        assert resolve({"name": "half", "T": "20%"}, Horizon(steps=10)).params["T"] == 2
+        assert resolve("whole", Horizon(steps=10)).params["T"] == 10
+        assert resolve({"name": "whole", "T": 4}, Horizon(steps=10)).params["T"] == 4
+    finally:
+        registry.remove("half")
+        registry.remove("whole")

@@ -531,3 +531,15 @@ def test_a_value_that_omegaconf_cannot_read_is_named(node: Any, key: str, value:
         plain(OmegaConf.create(node))
     assert (caught.value.key, caught.value.value) == (key, value)
     assert caught.value.rule == "the configuration cannot be read"
+
+
+def test_a_damaged_number_is_named_with_its_stage() -> None:
+    step = {"name": "step", "step_size": 2}
+    alone = resolve({**step, "interval": "step"}, Horizon(steps=9)).to_data()
+    stages = {"a": {**step, "length": 3}, "b": "cosine"}
+    both = resolve({"name": "sequential", "interval": "step", "stages": stages}, Horizon(steps=9)).to_data()
+    alone["params"]["step_size"] = both["stages"][0][1]["params"]["step_size"] = -2
+    for data, key in ((alone, "checkpoint.step_size"), (both, "checkpoint.stages.a.step_size")):
+        with pytest.raises(SchedulerConfigError) as caught:
+            Plan.from_data(data)
+        assert (caught.value.key, caught.value.value) == (key, -2)

@@ -180,6 +180,17 @@ def test_a_given_epoch_uses_the_closed_form(name: str) -> None:
     assert deprecated == (name != "CosineAnnealingWarmRestarts")
 
 
+@pytest.mark.parametrize("name", ["ConstantLR", "LinearLR", "PolynomialLR"])
+def test_a_length_of_0_is_as_in_torch(name: str) -> None:
+    theirs, mine = optimizer(2), optimizer(2)
+    pair = [(theirs, getattr(T, name)(theirs, total_iters=0)), (mine, getattr(ours, name)(mine, total_iters=0))]
+    for _ in range(4):
+        assert rates(mine) == rates(theirs)
+        for opt, scheduler in pair:
+            opt.step()
+            scheduler.step()
+
+
 def test_warm_restarts_take_a_fraction_of_an_epoch() -> None:
     mine, theirs = optimizer(), optimizer()
     schedule, reference = (m.CosineAnnealingWarmRestarts(o, 4, 2) for m, o in ((ours, mine), (T, theirs)))

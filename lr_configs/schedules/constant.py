@@ -30,6 +30,8 @@ class ConstantLRConfig(SchedulerConfig):
     @staticmethod
     def weights(p: Any, t: Any, m: Any) -> Any:
         """`factor`, then 1."""
+        if p.total_iters <= 0:  # torch stays at the start then
+            return p.factor
         return m.where(t < p.total_iters, p.factor, 1.0)
 
     @staticmethod
