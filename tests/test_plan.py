@@ -543,3 +543,15 @@ def test_a_damaged_number_is_named_with_its_stage() -> None:
         with pytest.raises(SchedulerConfigError) as caught:
             Plan.from_data(data)
         assert (caught.value.key, caught.value.value) == (key, -2)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 3), (3, 0)])
+def test_the_shape_of_a_warmup_that_is_not_there_makes_no_difference(before: int, after: int) -> None:
+    shapes = {before: "linear", after: "cosine"}
+    old, new = (
+        resolve(
+            {"name": "cosine", "interval": "step", "T_max": 9, "warmup": w, "warmup_shape": shapes[w]}, Horizon(steps=9)
+        )
+        for w in (before, after)
+    )
+    assert differences(old.to_data(), new.to_data()) == [f"warmup {before} -> {after}"]
