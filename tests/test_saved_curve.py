@@ -244,9 +244,11 @@ def test_what_cannot_be_read_ends_no_run(damage: Any, tmp_path: Path, capsys: An
     )
     ckpt = tmp_path / "last.ckpt"
     torch.save({**torch.load(ckpt, weights_only=True), KEY: damage}, ckpt)
-    fit(LRSchedulerCallback({**NODE, "T_max": 13}, save_curve=True), ckpt=ckpt, default_root_dir=tmp_path / "b")
+    fit(LRSchedulerCallback({**NODE, "T_max": 13}, save_curve=True), ckpt=ckpt, default_root_dir=tmp_path / "a")
     assert "save_curve: what the checkpoint has of the run before it cannot be read" in capsys.readouterr().out
-    assert len(rows(tmp_path / "b" / "lr_curve.csv")) == 8
+    # What it cannot go on with it leaves alone.
+    assert len(rows(tmp_path / "a" / "lr_curve.csv")) == 7
+    assert len(rows(tmp_path / "a" / "lr_curve_1.csv")) == 8
 
 
 # ---------------------------------------------------------------------------------------- what can go wrong
