@@ -373,6 +373,8 @@ def test_files_by_their_endings(small: Path, tmp_path: Path) -> None:
         called(small, "-o", tmp_path / f"x.{kind}")
         assert (tmp_path / f"x.{kind}").stat().st_size > 100
     assert "x.csv is there already" in called(small, "-o", tmp_path / "x.csv", code=2)
+    # before anything is read
+    assert "x.csv is there already" in called(tmp_path / "no folder", "-o", tmp_path / "x.csv", code=2)
     called(small, "-o", tmp_path / "x.csv", "--force")
 
 

@@ -316,7 +316,13 @@ def test_what_ends_a_job_by_way_of_another_error() -> None:
 def test_a_whole_manifest_from_the_callback_alone(tmp_path: Path) -> None:
     module = Tiny()
     module.metric = iter([0.5, 0.9, 0.7])
-    fit(LRSchedulerCallback(NODE), module, Manifest("val_loss", "min", str(tmp_path)), batches=30)
+    seen: list[Any] = []
+    own = Manifest("val_loss", "min", str(tmp_path))
+    look = pl.callbacks.LambdaCallback(on_train_start=lambda *_: seen.append(current.current()))
+    fit(LRSchedulerCallback(NODE), module, own, look, batches=30)
+    (job,) = seen  # as pruning finds it
+    assert job is not None
+    assert job.data["objective"] == {"metric": "val_loss", "mode": "min"}
     found = manifest(tmp_path)
     assert found["status"] == "finished"
     assert found["objective"] == {"metric": "val_loss", "mode": "min"}
