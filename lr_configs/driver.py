@@ -222,11 +222,11 @@ class Driver:
 
     def _know_the_whole_run(self) -> None:
         """What was not needed to build the schedules is needed to check them, and to compare runs."""
+        epoch = self.run.epoch() if self.tracks else None
         for track in self.tracks:
-            asked = Asked(track.asked.plan, track.asked.bases, self.run.limits(track.key), self.run.epoch())
+            asked = Asked(track.asked.plan, track.asked.bases, self.run.limits(track.key), epoch)
             plan = in_whole(asked.plan, asked.horizon)
-            track.asked = replace(asked, plan=plan)
-            track.plan, track.end = plan, plan.end(asked.horizon)
+            track.asked, track.plan, track.end = replace(asked, plan=plan), plan, plan.end(asked.horizon)
 
     # -------------------------------------------------------------------------------- the clock
 

@@ -80,6 +80,16 @@ def _stages(config: Any) -> list[dict[str, Any]]:
     return list(stages.values()) if isinstance(stages, dict) else list(stages)
 
 
+def follows(config: SchedulerConfig, due: list[Callable[[int], float]], steps: int) -> None:
+    """Every group has the rate that is due, at so many steps."""
+    mine = optimizer(len(due))
+    made: Any = build(config, mine)
+    for t in range(steps):
+        assert rates(mine) == pytest.approx([rate(t) for rate in due], rel=1e-9, abs=1e-14), t
+        mine.step()
+        made.step()
+
+
 @pytest.mark.parametrize("shape", ["linear", "cosine", "1-sqrt"])
 @pytest.mark.parametrize("rise", ["linear", "cosine", "1-sqrt"])
 @pytest.mark.parametrize(("low", "cycles"), [(0.0, 0.5), (0.1, 0.8)])
@@ -110,12 +120,7 @@ def test_the_rates_are_those_of_transformers_formula(
             return 1.0
         return low + (1 - low) * max(0.0, float(down[shape]((t - 80) / 20))) if t < 100 else low
 
-    mine = optimizer(1)
-    made: Any = build(result.config, mine)
-    for t in range(105):
-        assert rates(mine) == pytest.approx([0.1 * due(t)], rel=1e-9, abs=1e-14), t
-        mine.step()
-        made.step()
+    follows(result.config, [lambda t: 0.1 * due(t)], 105)
 
 
 @pytest.mark.parametrize("cycles", [0.5, 0.7])
@@ -134,12 +139,7 @@ def test_the_rates_are_those_of_transformers_formula_with_a_floor(
         progress = (t - warmup + 1) / (100 - warmup)
         return max(0.0, 0.5 * (1 + math.cos(math.pi * cycles * 2 * progress)) * 0.9 + 0.1)
 
-    mine = optimizer(1)
-    made: Any = build(result.config, mine)
-    for t in range(100):
-        assert rates(mine) == pytest.approx([0.1 * due(t)], rel=1e-9, abs=1e-14), t
-        mine.step()
-        made.step()
+    follows(result.config, [lambda t: 0.1 * due(t)], 100)
 
 
 @pytest.mark.parametrize("lr", [0.0, -0.1, [], [0.1, -1], [0.1, 0], [0.1, True], [0.1, "x"], "x", True])
@@ -340,12 +340,7 @@ def test_the_rates_are_those_of_timms_formula(
     warmup = keys.get("warmup_epochs", 0)
     assert result.epochs == sum(lengths) + keys.get("cooldown_epochs", 0) + warmup * keys.get("warmup_prefix", False)
     due = [timms(name, keys, 20 * unit, warmup * unit, unit, lr) for lr in lrs]
-    mine = optimizer(len(lrs))
-    made: Any = build(result.config, mine)
-    for t in range(int(result.epochs) * unit + 1):
-        assert rates(mine) == pytest.approx([rate(t) for rate in due], rel=1e-9, abs=1e-14), t
-        mine.step()
-        made.step()
+    follows(result.config, due, int(result.epochs) * unit + 1)
 
 
 @pytest.mark.parametrize(("name", "keys", "ours"), TRANSFORMERS, ids=lambda one: str(one)[:40])

@@ -10,7 +10,7 @@ import pytest
 
 from lr_configs.horizon import Horizon
 from lr_configs.plan import resolve
-from lr_configs.rest import Made, Rest, rest, shortest
+from lr_configs.rest import Epoch, Made, Rest, rest, shortest
 from lr_configs.run import PlainRun
 
 
@@ -172,3 +172,10 @@ def test_a_run_without_an_end() -> None:
     assert rest([], Made()) is shortest([]) is None
     assert PlainRun().limits() == ()
     assert PlainRun(Horizon(steps=3)).limits("anything") == (Horizon(steps=3),)
+
+
+def test_an_epoch_that_has_not_begun_is_whole() -> None:
+    for limits in (both(4, 100, 5), both(100, 30, 5)):
+        found = rest(limits, Epoch(ended=2).goes_on(Made(20, 2, 0)))
+        assert found is not None
+        assert found.updates == 2 * 5
