@@ -385,7 +385,7 @@ def test_updates_skipped_by_the_gradient_scaler_do_not_advance() -> None:
     np.testing.assert_allclose(module.rates, 0.1 * 0.5**done)
 
 
-def test_a_fused_optimizer_that_skips_itself() -> None:
+def test_a_fused_optimizer_that_skips_itself(capsys: pytest.CaptureFixture[str]) -> None:
     callback = LRSchedulerCallback({"name": "exponential", "gamma": 0.5, "interval": "step"})
     run = trainer(callback)
     module = Tiny()
@@ -400,6 +400,10 @@ def test_a_fused_optimizer_that_skips_itself() -> None:
     optimizer.found_inf = torch.tensor(0.0)
     callback.driver.updated(optimizer)
     assert track.updates == before + 1
+    assert "skipped" not in capsys.readouterr().out
+    for stage, said in (("validate", ""), ("fit", "exponential: 1 updates were skipped by the gradient scaler, and did")):
+        callback.teardown(run, module, stage)
+        assert capsys.readouterr().out.partition(" not ")[0] == said
 
 
 def test_an_epoch_cut_short_by_the_module() -> None:

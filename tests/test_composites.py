@@ -213,6 +213,33 @@ def test_a_cycle_among_the_stages_knows_the_bounds_of_late_groups() -> None:
     assert all(second == pytest.approx(first / 4) for first, second in seen[0][0])
 
 
+def test_a_late_group_of_a_cycle_among_the_stages_goes_as_the_first_one() -> None:
+    """Whose rates are another multiple of its base than those of the second."""
+    opt = optimizer(2)
+    schedule: Any = ours.ChainedScheduler([ours.OneCycleLR(opt, [0.1, 0.9], 12, div_factor=10)])
+    walk(schedule, opt, 2)
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": rates(opt)[0] / 4})
+    for again in (False, True):
+        if again:
+            schedule.rebind()
+        assert all(late == pytest.approx(first / 4) for first, _, late in walk(schedule, opt, 3)[1:])
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_the_momentum_of_a_group_that_is_gone_is_nobodys(staged: bool) -> None:
+    opt = optimizer(3)
+    schedule: Any = ours.OneCycleLR(opt, 0.1, 12, base_momentum=[0.5, 0.6, 0.7], max_momentum=[0.8, 0.9, 0.95])
+    if staged:
+        schedule = ours.ChainedScheduler([schedule])
+    walk(schedule, opt, 2)
+    del opt.param_groups[1:]
+    walk(schedule, opt, 1)
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.02})
+    walk(schedule, opt, 2)
+    first, late = (group["momentum"] for group in opt.param_groups)
+    assert late == first
+
+
 @pytest.mark.parametrize("staged", [False, True])
 def test_a_late_group_cycles_its_momentum_as_the_first_one(staged: bool) -> None:
     opt = optimizer(2)

@@ -608,6 +608,7 @@ def test_horizons_take_any_integer() -> None:
     assert horizon == Horizon(epochs=3, steps_per_epoch=5, steps=14)
     assert {type(one) for one in (horizon.epochs, horizon.steps_per_epoch, horizon.steps)} == {int}
     assert Horizon(steps_per_epoch=np.array([4, 5])) == Horizon(steps_per_epoch=[4, 5])
+    assert Horizon(epochs=2, steps_per_epoch=np.array(4)) == Horizon(epochs=2, steps_per_epoch=4)
     assert pickle.loads(pickle.dumps(horizon)) == horizon == copy.deepcopy(horizon)
     assert hash(Horizon(steps_per_epoch=[4, 5])) == hash(Horizon(steps_per_epoch=(4, 5)))
 

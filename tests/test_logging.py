@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from pytorch_lightning.loggers import CSVLogger, Logger
 from test_callback import STEP, Gan
 
 from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, curve
+from lr_configs.callback import _watch
+from lr_configs.decay_file import DecayFile
 
 
 class Memory(Logger):
@@ -121,6 +124,30 @@ def test_the_progress_bar_shows_the_rate() -> None:
     run = trainer(LRSchedulerCallback(STEP, progress_bar=True))
     run.fit(Tiny(), loader(), loader(2))
     assert run.progress_bar_metrics["lr"] == pytest.approx(0.1 * 0.9**14)
+
+
+def test_the_progress_bar_shows_the_rates_of_every_optimizer_and_group() -> None:
+    run = trainer(LRSchedulerCallback([STEP, {**STEP, "param": "momentum"}], progress_bar=True))
+    run.fit(Tiny(groups=2, momentum=0.5), loader(), loader(2))
+    assert run.progress_bar_metrics == pytest.approx({"lr": 0.1 * 0.9**14, "lr/SGD/1": 0.05 * 0.9**14})
+    run = trainer(LRSchedulerCallback(schedulers={"0": STEP, "1": "none"}, progress_bar=True))
+    run.fit(Gan(), loader())
+    assert run.progress_bar_metrics == pytest.approx({"lr/SGD-0/0": 0.1 * 0.9**14, "lr/SGD-1/0": 0.2})
+
+
+def test_of_several_processes_the_first_looks_for_the_file_at_every_twentieth_batch(tmp_path: Path) -> None:
+    file, asked = DecayFile(tmp_path / "decay"), list[Any]()
+    driver: Any = SimpleNamespace(decay_now=lambda *ending, wait: asked.append((*ending, wait)))
+    found: dict[int, list[int]] = {}
+    for processes in (1, 2):
+        run: Any = SimpleNamespace(processes=processes, from_first=lambda find: find(), say=print)
+        for batch in range(45):
+            file.path.write_text("7% cosine" + " " * batch)
+            _watch(file, run, driver, batch)
+            found.setdefault(processes, []).extend([batch] * len(asked))
+            assert asked in ([], [("7%", "cosine", True)])
+            asked.clear()
+    assert found == {1: list(range(45)), 2: [0, 20, 40]}
 
 
 def test_decay_now_from_outside(tmp_path: Path) -> None:

@@ -336,6 +336,9 @@ def test_numbers_of_jobs(tmp_path: Path) -> None:
     assert saved["jobs"] == [["x=a"], ["x=a"], ["x=c"], ["x=d"], ["x=e"], ["x=b"], ["x=f"]]
     assert (saved["config"], saved["command"], saved["process"]) == ({"k": 1}, "python app.py", process.identity())
     assert sweep.jobs([[f"x={one}"] for one in "fedcbaa"]).numbers == [6, 4, 3, 2, 5, 0, 1]
+    (tmp_path / "empty").mkdir()
+    SweepFolder(tmp_path / "empty").save(Jobs(), {}, "python app.py")
+    assert SweepFolder(tmp_path / "empty").saved()["jobs"] == []
 
 
 def test_a_manifest_that_goes_away_while_the_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

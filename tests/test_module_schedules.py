@@ -164,6 +164,16 @@ def test_max_steps_of_several_manual_optimizers() -> None:
     module = Two()
     trainer(LRSchedulerCallback(total_steps=16), max_steps=24).fit(module, loader(20))
     np.testing.assert_allclose(module.rates["d"], 2 * curve(COSINE, base_lr=0.1, horizon=Horizon(steps=16)))
+
+    # one that has its own run is not asked for the trainer's
+    class Known(Gan):
+        def configure_optimizers(self) -> Any:
+            optimizers = super().configure_optimizers()
+            return optimizers, [build(COSINE, one, Horizon(steps=50)) for one in optimizers]
+
+    module = Known()
+    trainer(LRSchedulerCallback(), max_steps=24).fit(module, loader(20))
+    np.testing.assert_allclose(module.rates["g"], curve(COSINE, base_lr=0.1, horizon=Horizon(steps=50))[:8])
     # the callback's own schedules know both
     module = Gan()
     trainer(LRSchedulerCallback(schedulers={"0": COSINE, "1": "none"}), max_steps=24).fit(module, loader(20))

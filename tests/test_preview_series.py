@@ -18,7 +18,7 @@ from lr_configs import Horizon, SchedulerConfigError, available, curve, register
 from lr_configs.driver import Driver
 from lr_configs.preview.examples import example, nominal_run, samples
 from lr_configs.preview.plateau import Metric, Plateau, read
-from lr_configs.preview.series import Subject, picture
+from lr_configs.preview.series import Subject, epoch_knots, picture
 from lr_configs.registry import parse, remove
 from lr_configs.run import PlainRun
 
@@ -484,6 +484,37 @@ def test_samples_are_the_curves(name: str) -> None:
     values = curve(example(name), 0.1, RUN)
     found = samples(example(name), 30)
     assert found == pytest.approx([values[(len(values) - 1) * i // 29] for i in range(30)], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "values", [(1.0,) * 12, (1.0, 2.0, 2.0, 2.0, 2.0, 2.0), (3.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 1, 1, 1, 1)]
+)
+@pytest.mark.parametrize("count", [12, 30])
+def test_samples_follow_a_metric_as_torchs_class(values: tuple[float, ...], count: int) -> None:
+    """One value at the end of each epoch: of 12, or of 6 that take two steps each."""
+    opt = optimizer(1)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(opt, patience=1, factor=0.5)
+    rates = []
+    for step in range(12):
+        if step and step * len(values) % 12 == 0:
+            theirs.step(values[step * len(values) // 12 - 1])
+        rates.append(opt.param_groups[0]["lr"])
+    node = {"name": "reduce_on_plateau", "patience": 1, "factor": 0.5, "monitor": "loss"}
+    found = samples(node, count, horizon=Horizon(epochs=12), base=0.1, metric=Metric(values))
+    assert found == pytest.approx([rates[11 * i // (count - 1)] for i in range(count)], rel=1e-12)
+
+
+def test_updates_and_epochs_in_pairs() -> None:
+    uneven = Horizon(steps_per_epoch=[1, 2, 3])
+    assert epoch_knots([uneven], [6]) == ((0, 0), (1, 1), (3, 2), (6, 3))
+    assert epoch_knots([Horizon(epochs=3, steps_per_epoch=4)], [12]) == ((0, 0), (12, 3))
+    assert epoch_knots([Horizon(steps=10, steps_per_epoch=4)], [10]) == ((0, 0), (10, 2.5))
+    assert epoch_knots([Horizon(steps=10)], [10]) == ()
+    assert epoch_knots([Horizon(steps=8, steps_per_epoch=4), Horizon(steps=12, steps_per_epoch=4)], [8, 12])[-1] == (
+        12,
+        3,
+    )
+    assert epoch_knots([uneven, Horizon(steps=12, steps_per_epoch=4)], [6, 12]) == ()
 
 
 @pytest.mark.parametrize("name", available())

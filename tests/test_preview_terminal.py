@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 
 import pytest
@@ -297,7 +298,7 @@ def test_an_axis_holds_all_values(values: list[float], log: bool) -> None:
     for wanted in (2, 5, 9):
         ticks = axis.ticks(wanted)
         assert ticks == sorted(ticks)
-        assert 1 <= len(ticks) <= max(wanted, 2) + 1
+        assert 1 <= len(ticks) <= max(wanted, 2)
         assert all(axis.low * (1 - 1e-9) <= tick <= axis.high * (1 + 1e-9) for tick in ticks)
 
 
@@ -324,6 +325,17 @@ def test_an_axis_holds_all_values(values: list[float], log: bool) -> None:
 )
 def test_ends_of_axes_are_round(values: list[float], log: bool, ends: tuple[float, float]) -> None:
     assert around(values, log).ends == pytest.approx(ends, rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("decades", range(2, 12))
+@pytest.mark.parametrize("wanted", [1, 2, 3, 4, 6, 9])
+def test_ticks_of_a_logarithmic_axis_are_as_close_as_they_may_be(decades: int, wanted: int) -> None:
+    ticks = Scale(1e-10, 10.0 ** (decades - 11), log=True).ticks(wanted)
+    powers = [round(math.log10(one)) for one in ticks]
+    apart = next(one for one in range(1, 12) if len(range(0, decades, one)) <= max(wanted, 2))
+    fitting = list(range(decades - 11, -11, -apart))[::-1]
+    assert powers == (fitting if len(fitting) > 1 else [-10, decades - 11])
+    assert ticks == [float(f"1e{one}") for one in powers]
 
 
 def test_shares() -> None:

@@ -463,6 +463,7 @@ PERIODS = {"name": "cosine_warm_restarts", "T_0": 100, "interval": "step"}
             "total_steps=100 updates, the run has 102: it is held from update 100, at 4e-06 of",
         ),
         ({"name": "one_cycle", "total_steps": 100}, 99, 98, "total_steps=100 updates, the run has 98: it ends at"),
+        ({"name": "cosine", "T_max": 199, "interval": "step"}, 198, 197, "T_max=199 updates, the run has 197: it ends at"),
         (PERIODS, 199, 198, "the run ends 98 into a period of 100 updates: at 0.0022 of"),
         (PERIODS, 201, 202, "the run ends 2 into a period of 100 updates: at 0.9998 of"),
     ],
