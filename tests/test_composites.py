@@ -195,12 +195,13 @@ def test_a_composite_of_a_config_goes_on_at_a_later_step() -> None:
     assert walk(later, second, 3) == [pytest.approx(one) for one in walk(whole, first, 3)]
 
 
-def test_a_cycle_among_the_stages_knows_the_bounds_of_late_groups() -> None:
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_cycle_among_the_stages_knows_the_bounds_of_late_groups(groups: int) -> None:
     """Its own optimizer has no such groups, and loading a state, or a changed parameter, finds the bounds again."""
     seen = []
     for again in (False, True):
         node = {"name": "chained", "stages": {"a": "none", "b": {"name": "one_cycle", "total_steps": 12}}}
-        opt = optimizer(1)
+        opt = optimizer(groups)
         schedule: Any = build(node, opt)
         walk(schedule, opt, 2)
         opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": rates(opt)[0] / 4})
@@ -209,8 +210,8 @@ def test_a_cycle_among_the_stages_knows_the_bounds_of_late_groups() -> None:
             schedule.rebind()
         seen.append((walk(schedule, opt, 5), [group["momentum"] for group in opt.param_groups]))
     assert seen[0] == seen[1]
-    assert seen[0][1][0] == seen[0][1][1] != 0.9
-    assert all(second == pytest.approx(first / 4) for first, second in seen[0][0])
+    assert seen[0][1][0] == seen[0][1][-1] != 0.9
+    assert all(found[-1] == pytest.approx(found[0] / 4) for found in seen[0][0])
 
 
 def test_a_late_group_of_a_cycle_among_the_stages_goes_as_the_first_one() -> None:
