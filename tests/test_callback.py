@@ -401,7 +401,10 @@ def test_a_fused_optimizer_that_skips_itself(capsys: pytest.CaptureFixture[str])
     callback.driver.updated(optimizer)
     assert track.updates == before + 1
     assert "skipped" not in capsys.readouterr().out
-    for stage, said in (("validate", ""), ("fit", "exponential: 1 updates were skipped by the gradient scaler, and did")):
+    for stage, said in (
+        ("validate", ""),
+        ("fit", "exponential: 1 updates were skipped by the gradient scaler, and did"),
+    ):
         callback.teardown(run, module, stage)
         assert capsys.readouterr().out.partition(" not ")[0] == said
 

@@ -25,7 +25,7 @@ from benchmarks import synthetic
 from lr_configs.commands import main
 from lr_configs.preview import style
 from lr_configs.sweeps import page, process, tables
-from lr_configs.sweeps.effects import Estimate, difference, effects, independent, mean_of
+from lr_configs.sweeps.effects import Effect, Estimate, Level, difference, effects, independent, mean_of
 from lr_configs.sweeps.files import write_json
 from lr_configs.sweeps.manifest import Job, Task
 from lr_configs.sweeps.runs import MODES, Comparison, Judge, Run, compare, curves, judge, run_of
@@ -130,6 +130,37 @@ def test_a_setting_that_was_not_repeated_scatters_as_the_others() -> None:
     assert independent([[1.0], [2.0]]).error is None
 
 
+def test_one_common_seed_makes_no_pair() -> None:
+    found = difference([{("0",): 1.0, ("1",): 2.0}], [{("0",): 1.5, ("5",): 3.5}])
+    theirs = stats.ttest_ind([1.0, 2.0], [1.5, 3.5], equal_var=False).confidence_interval(0.95)
+    assert (found.mean, found.n, found.settings) == (-1.0, 4, 1)
+    assert found.mean + found.half() == pytest.approx(theirs.high, rel=1e-7)
+    assert difference([{("0",): 1.0}], [{("0",): 2.5}]) == Estimate(-1.5, 2, 1, None, 0)
+    assert difference([{("0",): 1.0, ("1",): 2.0}], [{("0",): 2.5}]) == Estimate(-1.0, 3, 1, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("close", "says"),
+    [
+        (0, "0 is ahead of all others"),
+        (1, "0 is ahead; 1 cannot be told apart from it"),
+        (5, "0 is ahead; 1, 2, 3, 4, 5 cannot be told apart from it"),
+        (6, "0 is ahead; 1, 2, 3, 4, 5 and 1 more cannot be told apart from it"),
+        (8, "0 is ahead; 1, 2, 3, 4, 5 and 3 more cannot be told apart from it"),
+    ],
+)
+def test_of_many_that_are_close_five_are_named(close: int, says: str) -> None:
+    some = Estimate(0.5, 2, 1, 0.1, 1)
+    leads = ["best", *["close"] * close, ""]
+    levels = [Level(str(i), some, "", some, 0, leads=lead) for i, lead in enumerate(leads)]
+    assert Effect("x", levels, 1, 1, True, repeated=True).verdict == says
+    assert Effect("x", levels, 1, 1, True, repeated=False).verdict.startswith(
+        "0 is ahead; how sure that is, repetitions"
+    )
+    nothing = [Level("1", None, "", None, 1), Level("2", None, "", None, 1)]
+    assert Effect("x", [levels[0], *nothing], 1, 1, True, repeated=False).verdict == "there is nothing to compare"
+
+
 def test_intervals_hold_as_often_as_they_say() -> None:
     """Studies of which the truth is known: two settings with another scatter each, four seeds."""
     chance, held, rounds = random.Random(1), 0, 4000
@@ -194,6 +225,8 @@ def test_levels_without_a_common_setting_are_said_to_be_uneven(tmp_path: Path) -
     assert "different settings" in tables.effect_note(found)
     assert found.levels[-1].name == "rex"
     assert found.levels[-1].estimate is None
+    assert found.levels[1].behind == (pytest.approx(-0.1), None)
+    assert [level.leads for level in found.levels] == ["best", "close", ""]
 
 
 def test_no_distance_has_one_sign(tmp_path: Path) -> None:
