@@ -422,9 +422,10 @@ class Report:
         if part.bounded:
             return f"the stage has {self.course.room(part.start, steps).split()[0]}"
         if self.facts.timeline.last is not None or self.facts.timeline.warp is not None:
-            return f"{self.course.amount(steps).split()[0]} of them are used"
+            used = self.course.amount(steps).split()[0]
+            return f"{used} of them {_are(used)} used"
         room = self.course.room(part.start, steps).split()[0]
-        return f"the run has {room}" if part.start == 0 else f"{room} {'is' if room == '1' else 'are'} left to it"
+        return f"the run has {room}" if part.start == 0 else f"{room} {_are(room)} left to it"
 
     def _at_share(self, position: Position, before: str) -> str:
         """The rate at a position, as a share of the base where it is one."""
@@ -434,6 +435,10 @@ class Report:
         if 0 < rate <= base * (1 + 1e-9):
             return f"{before}{_share(rate / base)} of the base {self._what.removeprefix('the ')}"
         return f"{before}{rate:.4g}"
+
+
+def _are(count: str) -> str:
+    return "is" if count == "1" else "are"
 
 
 def _share(value: float) -> str:

@@ -392,6 +392,11 @@ MISFITS = {
         RUN,
         "multi_step: milestones=15, 60 epochs are never reached: the run has 10",
     ),
+    "back at the base rate": (
+        {"name": "cosine", "T_max": 10},
+        Horizon(epochs=21, steps_per_epoch=20),
+        "cosine: T_max=10 epochs, the run has 21: it climbs again after epoch 10, and ends at 1 of the base rate",
+    ),
     "one cycle held": (
         {"name": "one_cycle", "total_steps": 100},
         RUN,
@@ -510,6 +515,35 @@ def test_a_shorter_run_after_a_resume() -> None:
     second = Training("cosine", Horizon(epochs=4, steps_per_epoch=20), "keep").start(state)
     assert second.said[1] == "cosine: warmup=100 updates is not over when the run ends: at 0.79 of the base rate"
     assert second.train().rates[-1] == pytest.approx(0.079, abs=5e-4)
+
+
+STAGES = {"name": "sequential", "stages": [
+    {"name": "step", "step_size": "30st", "length": "50%"}, {"name": "cosine", "warmup": "5%", "length": "25%"}, "rex",
+]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("total", "says"),
+    [
+        (100, "stages.1 would begin at update 100, and the run ends before"),
+        (101, "stages.1.warmup=3 updates is not over when the run ends: at 0.01 of the base rate"),
+        (103, "stages.1.warmup=3 updates is not over when the run ends: at 0.67 of the base rate"),
+        (104, "stages.1.T_max=47 updates, the stage has 1: it ends at 1 of the base rate"),
+        (112, "stages.1.T_max=47 updates, the stage has 9: it ends at 0.93 of the base rate"),
+        (150, ""),
+        (151, None),
+    ],
+)
+def test_what_a_shorter_run_does_not_reach_of_the_stages(total: int, says: str | None) -> None:
+    state = Training(STAGES, RUN).start().train(2).state()
+    second = Training(STAGES, Horizon(epochs=8, steps_per_epoch=20, steps=total), "keep").start(state)
+    last = "stages.2 would begin at update 150, and the run ends before"
+    if says is not None:
+        assert second.said[1:] == [f"sequential: {says}. {last}" if says else f"sequential: {last}"]
+    else:
+        assert second.said[1:] == [
+            "sequential: stages.2.total_steps=50 updates, 1 of them is used: it ends at 1 of the base rate"
+        ]
 
 
 def test_more_updates_than_planned_are_said_once() -> None:
