@@ -108,6 +108,7 @@ def _each(function: Callable[[float], Any], t: float) -> float:
 
 #: operations on one number; a class, since Python finds a function of one sooner than an attribute of an object
 scalar: Any = type("scalar", (), dict(
+    full_like=lambda t, value: value,
     where=lambda condition, yes, no: yes if condition else no,
     choose=lambda condition, yes, no: yes() if condition else no(),
     power=_power,
@@ -165,6 +166,7 @@ def array() -> SimpleNamespace:
             return np.log1p(x)
 
     return SimpleNamespace(
+        full_like=lambda t, value: np.full(np.shape(t), value),
         where=np.where,
         choose=lambda condition, yes, no: np.where(condition, yes(), no()),
         power=lambda base, exponent: np.power(float(base), exponent),

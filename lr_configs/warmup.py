@@ -43,7 +43,7 @@ def way(shape: str, start: float, W: int, t: Any, m: Any) -> tuple[Any, Any]:
     (0.375, 0.25)
     """
     if shape == "constant":
-        return m.where(t >= 0, start, start), 0.0
+        return m.full_like(t, start), 0.0
     if shape == "cosine":
         return start * m.sin2((W - t) * _HALF_PI / W), m.sin2(t * _HALF_PI / W)
     if shape == "exponential" and start < 1:

@@ -45,6 +45,13 @@ def test_one_value(name: str) -> None:
             same(getattr(scalar, name)(x), getattr(array(), name)(np.array([x]))[0])
 
 
+def test_one_value_at_every_step() -> None:
+    assert scalar.full_like(3, 0.5) == 0.5
+    for count in (1, 3):
+        found = array().full_like(np.arange(float(count)), 1.0)
+        assert (found.tolist(), found.dtype) == ([1.0] * count, np.float64)
+
+
 @pytest.mark.parametrize("name", TWO)
 def test_two_values(name: str) -> None:
     with np.errstate(all="ignore"):

@@ -85,7 +85,7 @@ class CosineAnnealingWarmRestartsConfig(FloorConfig):
 def _altered(p: Any, t: Any, m: Any) -> Any:
     """With restarts that get lower, or an end."""
     if p.cycles is not None and m.first(t) >= _end(p):
-        return between(m.where(t >= 0, 0.0, 0.0), p)
+        return between(m.full_like(t, 0.0), p)
     if p.T_mult == 1:
         f, height = _cosine(t % p.T_0, p.T_0, m), m.power(p.restart_decay, t // p.T_0)
     else:

@@ -97,7 +97,7 @@ class OneCycleLRConfig(SchedulerConfig):
                 break
         width = end - start
         if width == 0:
-            to_go, gone = 0.0, m.where(t >= 0, 1.0, 1.0)
+            to_go, gone = 0.0, m.full_like(t, 1.0)
         elif p.anneal_strategy == "linear":
             to_go, gone = (end - t) / width, (t - start) / width
         else:

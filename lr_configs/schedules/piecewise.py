@@ -90,7 +90,7 @@ class PiecewiseLRConfig(ClampedConfig):
         i = bisect_right(points, m.first(t), key=_position)
         if i == 0 or i == len(points) or p.interpolation == "constant":
             value = float(points[max(i - 1, 0)][1])
-            return m.where(t >= 0, value, value)
+            return m.full_like(t, value)
         (start, first), (end, last) = points[i - 1], points[i]
         x, left = (t - start) / (end - start), (end - t) / (end - start)
         if p.interpolation == "cosine":

@@ -37,7 +37,7 @@ class PolynomialLRConfig(FloorConfig):
         """What is left, to the power."""
         n = p.total_iters
         if n <= 0:
-            return between(m.where(t >= 0, 1.0, 1.0), p)
+            return between(m.full_like(t, 1.0), p)
         left = (n - m.minimum(t, n)) / n
         # A fractional power of a whole array is slow, and most schedules are straight lines.
         return between(left if p.power == 1 else left**p.power, p)

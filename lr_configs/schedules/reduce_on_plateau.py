@@ -43,7 +43,7 @@ class ReduceLROnPlateauConfig(SchedulerConfig):
     @staticmethod
     def weights(p: Any, t: Any, m: Any) -> Any:
         """1: what the metric has taken away is no part of the curve."""
-        return m.where(t >= 0, 1.0, 1.0)
+        return m.full_like(t, 1.0)
 
     @property
     def metric_driven(self) -> bool:

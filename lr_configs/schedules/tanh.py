@@ -45,7 +45,7 @@ class TanhLRConfig(FloorConfig):
         """As a logistic function, which is exact where the tangent is near 1."""
         n = p.total_steps
         if m.first(t) >= n:
-            return between(m.where(t >= 0, 0.0, 0.0), p)
+            return between(m.full_like(t, 0.0), p)
         return between(1.0 / (1.0 + m.exp(2.0 * (p.lb * ((n - t) / n) + p.ub * (t / n)))), p)
 
     @staticmethod

@@ -51,7 +51,7 @@ class WarmupStableDecayLRConfig(FloorConfig):
         n = p.total_steps
         geometric = p.decay_shape == "geometric"
         if m.first(t) < n - p.decay:
-            one = m.where(t >= 0, 1.0, 1.0)
+            one = m.full_like(t, 1.0)
             return one if geometric else between(one, p)
         left = (n - m.minimum(t, n)) / p.decay
         return powers(p.lowest, 1.0 - left, m) if geometric else between(falling(p.decay_shape, left, m), p)
