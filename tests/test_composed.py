@@ -256,6 +256,11 @@ def test_the_rate(config: dict[str, Any], bases: tuple[float, ...]) -> None:
         ({"trainer": TRAINER}, Horizon(epochs=10, steps_per_epoch=25)),
         ({"trainer": {**TRAINER, "accumulate_grad_batches": 4}}, Horizon(epochs=10, steps_per_epoch=7)),
         ({"trainer": {**TRAINER, "max_steps": 100}}, Horizon(steps=100, steps_per_epoch=25)),
+        ({"run": {"_target_": "my.own.Trainer", "max_epochs": 7, "limit_train_batches": 5}, "epochs": 9}, Horizon(epochs=7, steps_per_epoch=5)),
+        ({"trainer_args": {"max_epochs": 7, "limit_train_batches": 5}, "epochs": 9}, Horizon(epochs=7, steps_per_epoch=5)),
+        ({"a": {"training_args": {"max_steps": 7}}, "epochs": 9}, Horizon(steps=7)),
+        ({"run": {"max_epochs": 7, "limit_train_batches": 5}}, Horizon(epochs=7)),  # nothing says that it is a trainer
+        ({"trainer": {"devices": 1}, "epochs": 9}, Horizon(epochs=9)),
         ({"trainer": {**TRAINER, "max_steps": 1000}}, Horizon(epochs=10, steps_per_epoch=25)),
         ({"trainer": {**TRAINER, "max_steps": -1}}, Horizon(epochs=10, steps_per_epoch=25)),
         ({"trainer": {**TRAINER, "max_epochs": -1, "max_steps": 30}}, Horizon(steps=30, steps_per_epoch=25)),

@@ -58,6 +58,24 @@ def test_a_state_with_stages_of_torchs_own_loads(kind: str, target: Any) -> None
     assert walk(loaded, again, 4) == walk(schedule, mine, 4)
 
 
+def test_rates_in_the_states_of_stages() -> None:
+    """Each stage's are those of its own last step, as in torch's sequence; stages that were built by hand read the groups."""
+    opt, theirs = optimizer(2), optimizer(2)
+    stages = {"up": {"name": "linear", "start_factor": 0.5, "total_iters": 4, "length": 4}, "down": "exponential"}
+    mine = build({"name": "sequential", "interval": "step", "stages": stages}, opt, Horizon(steps=9))
+    parts = [T.LinearLR(theirs, 0.5, 1.0, 4), T.ExponentialLR(theirs, 0.95)]
+    reference = T.SequentialLR(theirs, parts, [4])
+    for t in range(9):
+        found, expected = mine.state_dict()["_schedulers"], reference.state_dict()["_schedulers"]
+        for i, (one, other) in enumerate(zip(found, expected, strict=True)):
+            if i == 0 or t >= 4:  # before its turn torch's has what the first stage wrote at the start
+                assert one["_last_lr"] == pytest.approx(other["_last_lr"], rel=1e-14)
+        opt.step(), mine.step(), theirs.step(), reference.step()
+    dropped = made(ours, "ChainedScheduler", (ours, ours), opt)
+    walk(dropped, opt, 3)
+    assert [stage.get_last_lr() for stage in dropped._schedulers] == [rates(opt)] * 2
+
+
 def test_one_of_torchs_own_deep_inside() -> None:
     def nested(module: Any, inner: Any, opt: Any) -> Any:
         pair = module.SequentialLR(opt, [inner.ConstantLR(opt, 0.5, 2), inner.ExponentialLR(opt, 0.5)], [2])

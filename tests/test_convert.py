@@ -182,6 +182,8 @@ def test_what_is_not_torchs() -> None:
         (lambda: convert.timm("cosine", 10, warmup_epochs=3), "lr=None: timm's warmup_lr=1e-05 is a rate"),
         (lambda: convert.timm("rsqrt", 10), "stable_timescale=0: rsqrt without a warmup needs a length above 0"),
         (lambda: convert.timm("cosine", 10, step_on_epochs=False), "updates_per_epoch=0"),
+        (lambda: convert.timm("wsd", 10, lr=0.1, decay_fn="cubic"), "decay_fn='cubic': this is one of linear, 1-sqrt, cosine, power, exp"),
+        (lambda: convert.torch(T.MultiStepLR(optimizer(), [3, 3, 5])), "milestones=[3, 3, 5]: a milestone that is given twice counts"),
     ],
 )  # fmt: skip
 def test_refused(call: Any, message: str) -> None:

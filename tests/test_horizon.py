@@ -55,6 +55,16 @@ def test_units(value: Any, interval: str, expected: tuple[int, str]) -> None:
     assert T_max(value, interval=interval) == expected
 
 
+def test_room_is_said_in_the_units_that_are_known() -> None:
+    epochs, own = Length(Fraction(5), "ep"), Length(Fraction(5), "")
+    assert Clock("step", 1, Horizon(steps=200)).room_in_words(epochs, 0, 10) == "10 updates"
+    assert Clock("step", 1, None).room_in_words(epochs, 0, 10) == "10 updates"
+    assert Clock("step", 1, Horizon(epochs=20, steps_per_epoch=10)).room_in_words(epochs, 0, 10) == "1 epoch"
+    assert Clock("epoch", 1, Horizon(epochs=20)).room_in_words(Length(Fraction(5), "st"), 0, 10) == "10 epochs"
+    assert Clock("epoch", 3, Horizon(epochs=20)).room_in_words(own, 0, 2) == "2 scheduler steps"
+    assert Clock("epoch", 3, Horizon(epochs=20)).room_in_words(epochs, 6, 1) == "2 epochs"  # the last is a shorter one
+
+
 def test_a_plain_number_keeps_its_meaning_when_another_length_makes_the_interval_step() -> None:
     for warmup, steps in (("500st", 500), ("5ep", 5 * 391), ("1%", 352)):
         plan = resolve({"name": "step", "step_size": 30, "warmup": warmup}, RUN)

@@ -415,6 +415,22 @@ def test_a_hopeless_run_is_given_up(handle: Any, tmp_path: Path) -> None:
     assert (found.status, found.reason) == ("pruned", "given up after 2 validations, at val_acc=0.1")
 
 
+def test_the_storage_is_closed_behind_a_fit(handle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Any] = []
+    monkeypatch.setattr("lr_configs.sweeps.pruning.close_storage", closed.append)
+    pruning = Pruning("val_acc")
+    opened: list[Any] = []
+    monkeypatch.setattr(
+        "lr_configs.sweeps.pruning.open_storage", lambda url: opened.append(open_storage(url)) or opened[-1]
+    )
+    made = fit(Worse(0.9), pruning)
+    assert closed == opened
+    assert len(opened) == 1
+    pruning.teardown(made, Worse(0.9), "fit")  # nothing is open any more
+    assert closed == opened
+    close_storage(opened[0])
+
+
 def test_a_good_run_goes_on(handle: Any) -> None:
     assert fit(Worse(0.9), Pruning("val_acc")).current_epoch == 6
     assert len(handle.get_trials()[2].intermediate_values) == 6

@@ -188,6 +188,21 @@ def test_the_time_stamp_moves_while_a_job_runs(tmp_path: Path, monkeypatch: pyte
 # --- a job -----------------------------------------------------------------------------------------------------------
 
 
+def test_how_long_a_job_has_run_and_how_old_its_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    job = Job(Task(tmp_path))
+    assert manifest(tmp_path)["seconds"] == 0
+    now = 107.5
+    assert (job.older(7), job.older(8)) == (True, False)
+    job.write()
+    assert manifest(tmp_path)["seconds"] == 7.5
+    now = 110.0
+    assert (job.older(2), job.older(3)) == (True, False)
+    job.end("finished")
+    assert manifest(tmp_path)["seconds"] == 10
+
+
 def test_a_killed_job_and_its_next_attempt(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from lr_configs.sweeps.manifest import Job, Task\n"

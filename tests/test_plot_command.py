@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import random
 import re
 import shlex
 import subprocess
@@ -17,8 +18,9 @@ import pytest
 
 from lr_configs import Horizon, curve
 from lr_configs.commands import main, output, parser_of, plot
+from lr_configs.preview.picture import Line
 from lr_configs.preview.series import Subject, picture
-from lr_configs.preview.table import MOST_ROWS, to_csv
+from lr_configs.preview.table import MOST_ROWS, _cells, to_csv
 
 RUN = ["--epochs", "6", "--steps-per-epoch", "10"]
 HORIZON = Horizon(epochs=6, steps_per_epoch=10)
@@ -129,6 +131,19 @@ def test_csv_of_epochs_and_of_uneven_runs(told: Any, tmp_path: Path) -> None:
     assert [line.split(",")[2] for line in text.splitlines()[1:]] == ["1.0"] * 4 + [""] * 2
     text = to_csv(picture([Subject("exponential", uneven)], bins=0))
     assert [line.split(",")[1] for line in text.splitlines()[1:]] == ["0", "0", "1", "2", "2", "2"]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_cells_of_a_line(seed: int) -> None:
+    """Of any part of it: every value as long as it holds, nothing in front of the first and behind the last."""
+    rng = random.Random(seed)
+    begin, length = rng.randrange(4), rng.randint(1, 12)
+    x = sorted(rng.sample(range(begin, begin + length), rng.randint(1, length)))
+    line = Line("", x, [rng.random() for _ in x], x[-1] + rng.choice([1, 1, 2, 4]))
+    start = rng.randrange(8)
+    stop = start + rng.randint(1, 10)
+    expected = [repr(line.at(t)) if x[0] <= t < line.end else "" for t in range(start, stop)]
+    assert _cells(line, start, stop) == expected
 
 
 def test_a_table_too_long_is_refused(told: Any, tmp_path: Path) -> None:
@@ -326,6 +341,28 @@ def test_a_metric_without_its_name_and_for_nobody(told: Any, tmp_path: Path) -> 
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({}, ""),
+        ({"trainer": {"limit_train_batches": 2}, "optim": {"_target_": "torch.optim.SGD", "lr": 0.1}}, ""),
+        (
+            {"a": {"_target_": "pl.Trainer", "max_epochs": 3}, "b": {"_target_": "pl.Trainer", "max_epochs": 4}},
+            " (epochs are one of a.max_epochs 3, b.max_epochs 4: say which with --epochs)",
+        ),
+        (
+            {"a": {"_target_": "pl.Trainer", "max_steps": 3}, "b": {"_target_": "pl.Trainer", "max_steps": 4}},
+            " (updates are one of a.max_steps 3, b.max_steps 4: say which with --steps)",
+        ),
+    ],
+)
+def test_why_the_length_of_a_run_is_not_known(config: dict[str, Any], why: str, told: Any, tmp_path: Path) -> None:
+    schedule = {"_target_": "lr_configs.scheduler", "name": "cosine"}
+    (tmp_path / "config.yaml").write_text(json.dumps({"scheduler": schedule, **config}))
+    asked = "lr-configs plot: how long is the run? Say --epochs 90 --steps-per-epoch 391, or --steps 35190"
+    assert told("--config-dir", tmp_path, "--config-name", "config") == (2, "", f"{asked}{why}\n")
 
 
 @pytest.mark.parametrize(

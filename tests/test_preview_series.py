@@ -391,6 +391,19 @@ STAGES = {
         "stages": {"up": {"name": "linear", "total_iters": "100%", "length": "30%"}, "down": PLATEAU},
     },
     "factor": {"name": "chained", "monitor": "loss", "stages": [{"name": "cosine"}, PLATEAU], "warmup": "20%"},
+    "factors from the end of the warmup on": {
+        "name": "chained",
+        "monitor": "loss",
+        "warmup": "25%",
+        "stages": [{"name": "cosine"}, {**PLATEAU, "patience": 0}],
+    },
+    "a stage that begins within the warmup": {
+        "name": "sequential",
+        "monitor": "loss",
+        "warmup": "20%",
+        "warmup_overlap": True,
+        "stages": [{"name": "linear", "length": "10%"}, {**PLATEAU, "patience": 0}],
+    },
     "two factors": {
         "name": "chained",
         "monitor": "loss",

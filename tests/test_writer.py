@@ -194,6 +194,45 @@ def test_a_group_that_is_removed_takes_its_edit_along(removed: int, tensor: Any)
     assert rates(opt) == pytest.approx([kept[0] / 16, kept[1] / 16, 0.15], rel=1e-12)
 
 
+@pytest.mark.parametrize("tensor", [None, torch.float64])
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_a_group_that_takes_the_place_of_another(before: int, tensor: Any) -> None:
+    """It goes on from the rate that it brings, and what lies behind it keeps its rate and its edit."""
+    opt = optimizer(3, tensor=tensor)
+    schedule: Any = build({"name": "exponential", "gamma": 0.5, "interval": "step"}, opt, RUN)
+    step(opt, schedule)
+    edited = opt.param_groups[2]["lr"] * 3
+    opt.param_groups[2]["lr"] = edited
+    step(opt, schedule)
+    expected = rates(opt)
+    new = {**opt.param_groups[before], "params": [torch.zeros(1, requires_grad=True)], "lr": 0.7}
+    del new["initial_lr"]
+    opt.param_groups[before] = new
+    expected[before] = 0.7
+    for _ in range(3):
+        assert schedule.get_last_lr() == pytest.approx(expected, rel=1e-12)
+        step(opt, schedule)
+        expected = [one / 2 for one in expected]
+        assert rates(opt) == pytest.approx(expected, rel=1e-12)
+    assert schedule.state_dict()["base_lrs"][before] == pytest.approx(0.7 * 4)
+
+
+@pytest.mark.parametrize("reads", [1, 2])
+def test_groups_that_move_up_are_not_taken_for_edited(reads: int) -> None:
+    """One is removed and another one added, and the state is read before the next step."""
+    opt = optimizer(3)
+    schedule: Any = build({"name": "exponential", "gamma": 0.5, "interval": "step"}, opt, RUN)
+    step(opt, schedule)
+    first, _, last = rates(opt)
+    del opt.param_groups[1]
+    plain = {key: value for key, value in opt.param_groups[0].items() if key != "initial_lr"}
+    opt.param_groups.append({**plain, "params": [torch.zeros(1, requires_grad=True)], "lr": 0.7})
+    for _ in range(reads):
+        assert schedule.state_dict()["_last_lr"] == [first, last, 0.7]
+    step(opt, schedule)
+    assert rates(opt) == pytest.approx([first / 2, last / 2, 0.35], rel=1e-12)
+
+
 def test_a_late_group_that_is_removed_again_before_its_first_step() -> None:
     opt = optimizer(1)
     schedule: Any = build({"name": "exponential", "gamma": 0.5, "interval": "step"}, opt, RUN)

@@ -153,8 +153,8 @@ def _subject(one: compose.Composed, size: RunSize, metric: tuple[str, str] | Non
     from lr_configs.registry import parse
 
     if size.horizon is None:
-        lines = [line for line in size.missing if line.startswith(("epochs", "updates"))]
-        said = f" ({'; '.join(lines)})" if one.found.size.sources and lines else ""
+        several = [line for line in size.missing if line.startswith(("epochs are one of", "updates are one of"))]
+        said = f" ({'; '.join(several)})" if several else ""
         raise CallError(f"how long is the run? Say --epochs 90 --steps-per-epoch 391, or --steps 35190{said}")
     try:
         config = parse(one.node)
