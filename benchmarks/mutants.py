@@ -133,13 +133,14 @@ _IDENTITY = ("ReplaceComparisonOperator_Is_Eq", "ReplaceComparisonOperator_IsNot
 def silent_ranges(tree: ast.Module) -> list[Span]:
     """Where a change cannot be seen.
 
-    Annotations, overloads, imports for the type checker, lists of names; and what only states that something always holds:
+    Annotations, overloads and what else is for the type checker, lists of names; and what only states that something always holds:
     assertions, ``strict=True`` of `zip`, ``frozen=True`` of a dataclass, abstract methods.
     """
     found = [span(part) for node in ast.walk(tree) for part in silent_parts(node)]
     for node in ast.walk(tree):
         for decorator in getattr(node, "decorator_list", []):
-            if ast.unparse(decorator).endswith(("overload", "abstractmethod")):
+            called = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if ast.unparse(called).endswith(("overload", "abstractmethod", "dataclass_transform")):
                 found.append(((decorator.lineno, 0), (decorator.lineno + 1, 0)))  # its sign and line end included
     return found
 

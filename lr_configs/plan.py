@@ -139,7 +139,9 @@ def _read_plan(data: Any, config: SchedulerConfig, shared: tuple[str, int], aske
     stages = read("stages", list)
     if len(stages) != len(children) or any(not isinstance(stage, list) or len(stage) != 2 for stage in stages):
         raise plan_data.damaged("stages", stages)
-    own = asked.stages if asked is not None and len(asked.stages) == len(stages) else ((0, None),) * len(stages)
+    own: list[Plan | None] = [None] * len(stages)
+    if asked is not None and len(asked.stages) == len(stages):
+        own = [stage for _, stage in asked.stages]
     return Plan(
         config=config,
         params=_read_params(read("params", dict), config, read("key", str), asked),
@@ -151,7 +153,7 @@ def _read_plan(data: Any, config: SchedulerConfig, shared: tuple[str, int], aske
         cooldown=plan_data.integer(data.get("cooldown", 0), "cooldown"),  # older ones have none
         stages=tuple(
             (plan_data.integer(start, "stages"), _read_plan(stage, child, shared, beside))
-            for (start, stage), (_, child), (_, beside) in zip(stages, children, own, strict=True)
+            for (start, stage), (_, child), beside in zip(stages, children, own, strict=True)
         ),
         key=read("key", str),
     )
