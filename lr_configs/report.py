@@ -87,7 +87,7 @@ class Course:
         self.made = facts.epochs if self.by_epoch else facts.updates
         self.moves = self._moves()
         self.now = facts.timeline.position(facts.ticks, facts.updates, self.frequency)
-        self.last = self._last()
+        self.last = facts.last
 
     @cached_property
     def total(self) -> Fraction | None:
@@ -100,13 +100,6 @@ class Course:
             return None
         left = max(math.ceil(self.total - self.made), 1)
         return (self.facts.ticks + left - 1) // self.frequency - self.facts.ticks // self.frequency
-
-    def _last(self) -> Position | None:
-        """The position at the run's last update, which may come before the end of what is held or stretched."""
-        last = self.facts.last
-        if last is None or self.moves is None or self.facts.timeline.last is None:
-            return last
-        return min(last, self.at(self.moves))
 
     def ticks(self, move: int) -> int:
         """Ticks when it has advanced so often."""

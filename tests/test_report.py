@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 import re
 import time
 from typing import Any
@@ -89,6 +91,25 @@ CASES = [(shape, name) for shape, nodes in SHAPES.items() for name in nodes]
 def test_first_peak_and_last_rate(shape: str, name: str) -> None:
     training = Training(SHAPES[shape][name], RUN).start()
     assert promised(training.said[0]) == shown(training.train().rates)
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+@pytest.mark.parametrize("frequency", [1, 2, 3, 5])
+@pytest.mark.parametrize("epochs", [7, 8, 9, 10])
+def test_first_and_last_rate_with_a_frequency(epochs: int, frequency: int, interval: str) -> None:
+    """Whether or not it divides the run, the updates before it and what is left."""
+    node = {"name": "exponential", "gamma": 0.9, "interval": interval, "frequency": frequency}
+    run = Horizon(epochs=epochs, steps_per_epoch=1)
+    assert promised(Training(node, run).start().said[0]) == shown(Training(node, run).start().train().rates)
+    for made in range(1, epochs):
+        state = Training(node, run).start().train(made).state()
+        ways = [
+            ("strict", epochs),
+            *itertools.product(["keep", "stretch"], range(max(made + 1, epochs - 2), epochs + 3)),
+        ]
+        for policy, later in ways:
+            again = Training(node, Horizon(epochs=later, steps_per_epoch=1), policy).start(copy.deepcopy(state))
+            assert promised(again.said[0]) == shown(again.train().rates), (made, policy, later)
 
 
 @pytest.mark.parametrize("policy", ["strict", "keep", "stretch", "restart"])
