@@ -215,6 +215,13 @@ def test_ctrl_c_is_heard_for_as_long_as_a_command_runs(command: Any) -> None:
 MUCH = SLOW.replace('print("begun", flush=True)', 'print("line\\n" * 10**6)').replace("time.sleep(60)", "return 0")
 
 
+@pytest.fixture
+def buffered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is printed waits for the end, as it does for everybody."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
+@pytest.mark.usefixtures("buffered")
 @pytest.mark.parametrize("much", [True, False])
 def test_a_pipe_that_nobody_reads(much: bool) -> None:
     reading, writing = os.pipe()
@@ -225,6 +232,7 @@ def test_a_pipe_that_nobody_reads(much: bool) -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.usefixtures("buffered")
 @pytest.mark.parametrize(
     "command", ["list", "plot cosine --steps 10", "schema", "list --json", "convert torch StepLR step_size=3"]
 )

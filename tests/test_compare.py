@@ -69,6 +69,10 @@ def test_the_quantile_is_scipys(p: float, df: float) -> None:
     assert quantile(p, df) == pytest.approx(stats.t.ppf(p, df), rel=1e-8, abs=1e-12)
 
 
+def test_a_quantile_beyond_all_numbers() -> None:
+    assert quantile(0.999, 0.005) >= 1e154
+
+
 SCORES = st.lists(st.floats(-10, 10).map(lambda x: round(x, 3)), min_size=3, max_size=8)
 
 

@@ -73,6 +73,9 @@ def test_warmups_tails_and_sequences() -> None:
     }
     plan = sequential({**node, "stages": {**node["stages"], "c": "none"}, "cooldown": 4})
     assert [(begin, one.warmup) for begin, one in warmups(plan)] == [(0, 5), (15, 3)]
+    within = {"name": "sequential", "stages": [{"name": "none", "length": 3}, {**stages(6, None, warmup=1)}]}
+    deep = sequential({**node, "stages": {"a": {"name": "none", "length": 10}, "b": {**within, "warmup": 3}}})
+    assert [(begin, one.warmup) for begin, one in warmups(deep)] == [(0, 5), (15, 3), (21, 1)]
     assert list(cooldowns(plan)) == [36, 13]
     assert [(start, one.key) for start, one in sequences(plan)] == [(5, ""), (18, "stages.b")]
     assert [stage_name(stage) for _, stage in plan.stages] == ["a", "b", "c"]

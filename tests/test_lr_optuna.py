@@ -415,6 +415,14 @@ def test_a_hopeless_run_is_given_up(handle: Any, tmp_path: Path) -> None:
     assert (found.status, found.reason) == ("pruned", "given up after 2 validations, at val_acc=0.1")
 
 
+@pytest.mark.parametrize(("score", "stopped"), [(0.9, False), (0.1, True)])
+def test_whether_it_has_stopped_the_run(score: float, stopped: bool, handle: Any) -> None:
+    pruning = Pruning("val_acc")
+    assert pruning.stopped is False
+    fit(Worse(score), pruning)
+    assert pruning.stopped is stopped
+
+
 def test_the_storage_is_closed_behind_a_fit(handle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[Any] = []
     monkeypatch.setattr("lr_configs.sweeps.pruning.close_storage", closed.append)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import json
 import math
 import os
@@ -9,6 +10,7 @@ import platform
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,24 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 def points(found: dict[str, Any]) -> dict[float, float]:
     return {x: y for x, y in found["points"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("my.app.__main__", "python -m my.app a=1"),
+        ("my.app", "python -m my.app a=1"),
+        ("joblib.externals.loky.backend.popen_loky_posix", ""),
+        ("submitit.core._submit", ""),
+    ],
+)
+def test_how_this_process_was_started(name: str, begins: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    main = types.ModuleType("__main__")
+    main.__spec__ = importlib.machinery.ModuleSpec(name, None)
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    monkeypatch.setattr(sys, "argv", ["x.py", "a=1"])
+    assert current.command_line() == begins
+    assert current.program() == begins.removesuffix(" a=1")
 
 
 # --- the file --------------------------------------------------------------------------------------------------------
@@ -390,6 +410,48 @@ def test_late_metrics_and_metrics_that_are_no_numbers(tmp_path: Path) -> None:
     assert metrics["broken"]["points"][0] == [5, 1.0]
     assert metrics["broken"]["last"] == [15, "nan"]
     assert metrics["broken"]["greatest"] == [5, 1.0]
+
+
+class Reader(pl.Callback):
+    """Notes what the file says before each batch."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.seen = folder, []
+
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+        self.seen.append(manifest(self.folder))
+
+
+@pytest.mark.parametrize(("age", "updates"), [(9.5, [0] * 5), (10.5, [0, 1, 2, 3, 4])])
+def test_the_file_of_a_job_that_trains(
+    age: float, updates: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The schedules from the first batch on, and the rates every ten seconds."""
+    monkeypatch.setattr(Job, "older", lambda job, seconds: age > seconds)
+    reader = Reader(tmp_path)
+    fit(LRSchedulerCallback(NODE), None, Manifest(folder=str(tmp_path)), reader, max_epochs=1)
+    assert [len(found["schedules"]) for found in reader.seen] == [1] * 5
+    assert [len(found["rates"]["lr/SGD/0"]["points"]) if found["rates"] else 0 for found in reader.seen] == updates
+
+
+@pytest.mark.parametrize(("age", "written"), [(0.5, False), (1.5, True)])
+def test_a_validation_within_an_epoch_is_noted(
+    age: float, written: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether or not it has changed the metric; and the file says so where it is a second old."""
+    monkeypatch.setattr(Job, "older", lambda job, seconds: age > seconds)
+    reader = Reader(tmp_path)
+    fit(
+        LRSchedulerCallback(NODE),
+        None,
+        Manifest(folder=str(tmp_path)),
+        reader,
+        batches=6,
+        max_epochs=1,
+        val_check_interval=2,
+    )
+    assert manifest(tmp_path)["metrics"]["val_loss"]["points"][0] == [2, 1.0]
+    assert ("val_loss" in reader.seen[2]["metrics"]) is written
 
 
 class Failing(Tiny):

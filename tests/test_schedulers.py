@@ -606,6 +606,22 @@ def test_per_group_values() -> None:
     assert rates(opt) == pytest.approx([0.05, 0.005])
 
 
+def test_a_late_group_cycles_with_the_momentum_of_the_first() -> None:
+    opt = optimizer(2)
+    momenta = {"base_momentum": [0.5, 0.6], "max_momentum": [0.8, 0.9]}
+    schedule = build(
+        {"name": "cyclic", "base_lr": 0.01, "max_lr": 0.1, "step_size_up": 4, "interval": "step", **momenta}, opt
+    )
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.3})
+    for t in range(1, 9):
+        opt.step()
+        schedule.step()
+        first, second, late = (group["momentum"] for group in opt.param_groups)
+        assert first == late != second
+        up = 1 - abs(t - 4) / 4
+        assert (first, second) == pytest.approx((0.8 - 0.3 * up, 0.9 - 0.3 * up))
+
+
 def test_plateau_with_warmup() -> None:
     opt = optimizer()
     schedule: Any = build(

@@ -206,7 +206,7 @@ def judge(
     modes = Counter(run.objective[1] for run in runs if run.objective is not None and run.objective[1] is not None
                     and (run.objective[0] == metric or metric == VALUE))  # fmt: skip
     if mode is not None or modes:
-        return Judge(metric, mode or str(modes.most_common(1)[0][0]), best)
+        return Judge(metric, mode or max(modes, key=modes.__getitem__), best)
     name = metric.lower()
     less = any(part in name for part in _LESS_WITHIN) or not set(_LESS).isdisjoint(re.split(r"[^a-z0-9]+", name))
     return Judge(metric, "min" if less else "max", best, guessed=True)
