@@ -290,6 +290,14 @@ def test_a_study_goes_on_after_failures_and_nan(folder: Path) -> None:
     assert result["trials"] == {"complete": 4, "fail": 2}
 
 
+def test_a_pruner_that_is_none_of_optunas_is_refused_before_a_job(folder: Path) -> None:
+    said = sweep(folder, "hydra.sweeper.pruner._target_=optuna.pruners.MedianPrunner", code=1)
+    assert "hydra.sweeper.pruner._target_='optuna.pruners.MedianPrunner': this is no class of Optuna" in said
+    assert ran(folder) == []
+    sweep(folder, "hydra.sweeper.pruner=null", "hydra.sweeper.n_trials=1")
+    assert [line.split()[4] for line in ran(folder)] == ["None"]
+
+
 def test_the_same_command_runs_what_is_missing_and_the_same_seed_repeats(folder: Path) -> None:
     sweep(folder)
     first = ran(folder)

@@ -187,6 +187,18 @@ def test_a_cyclic_one_keeps_its_scale_function(module: Any, mode: Any) -> None:
     assert all(helpers.close(*pair) for pair in zip(walk(loaded, 12), walk(saved, 12), strict=True))
 
 
+@module
+def test_a_cyclic_one_with_a_function_that_no_state_has(module: Any) -> None:
+    def cyclic(optimizer: Any) -> Any:
+        return module.CyclicLR(optimizer, 0.01, 0.2, step_size_up=3, scale_fn=lambda cycle: 0.5**cycle)
+
+    saved, loaded = cyclic(helpers.optimizer(2)), cyclic(helpers.optimizer(2))
+    walk(saved, 4)
+    assert saved.state_dict()["_scale_fn_custom"] is None
+    load(loaded, saved, copy.deepcopy(saved.state_dict()))
+    assert all(helpers.close(*pair) for pair in zip(walk(loaded, 9), walk(saved, 9), strict=True))
+
+
 @pytest.mark.parametrize("frequency", [1, 2, 3])
 def test_a_group_that_joins_late_goes_as_with_torch(frequency: int) -> None:
     found = []

@@ -35,8 +35,8 @@ def _below(t: float, df: float) -> float:
 
 def _beta(x: float, a: float, b: float) -> float:
     """The regularized incomplete beta function, by its continued fraction (Numerical Recipes, 6.4)."""
-    if x <= 0 or x >= 1:
-        return 0.0 if x <= 0 else 1.0
+    if x in (0.0, 1.0):
+        return x
     if x > (a + 1) / (a + b + 2):
         return 1 - _beta(1 - x, b, a)
     log = a * math.log(x) + b * math.log1p(-x) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
