@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ import pytorch_lightning as pl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra_apps import VERSION_BASE, app, multirun, ran
 from lightning_helpers import Tiny, loader, trainer
+from omegaconf import OmegaConf
 
 from lr_configs import Horizon, SchedulerConfigError, available
 from lr_configs.plan import resolve
 from lr_configs.registry import entry
 from lr_configs.sweeps import Pruning, current
+from lr_configs.sweeps.hydra_callback import Environment
 from lr_configs.sweeps.manifest import Job, Task, read
 from lr_configs.sweeps.optuna_sweep import FOLDER, OVERRIDES, SWEEP, Settings
 from lr_configs.sweeps.space import Space, read_space
@@ -288,6 +291,18 @@ def test_a_study_goes_on_after_failures_and_nan(folder: Path) -> None:
     assert f"6 of 6: {float(lines[5][2]):.3f}"[:12] in said
     assert f"by trial {best[1]}: scheduler={lines[best[1]][1]}" in said
     assert result["trials"] == {"complete": 4, "fail": 2}
+
+
+def test_variables_of_a_job_are_forgotten_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OF_A_JOB", raising=False)
+    environment = Environment()
+    environment.variables = {3: {"OF_A_JOB": "three"}}
+    for number, text in ((3, "three"), (4, None), (3, "three")):
+        config = OmegaConf.create({"hydra": {"job": {"num": number}}})
+        environment.on_job_start(config)
+        assert os.environ.get("OF_A_JOB") == text
+        environment.on_job_end(config, None)
+        assert "OF_A_JOB" not in os.environ
 
 
 def test_a_pruner_that_is_none_of_optunas_is_refused_before_a_job(folder: Path) -> None:

@@ -267,6 +267,24 @@ def test_a_late_group_keeps_its_rate_and_momentum_until_the_next_step() -> None:
     assert second["momentum"] == first["momentum"]
 
 
+def test_a_state_with_a_late_group_leaves_its_momentum_alone() -> None:
+    opt, again = optimizer(1), optimizer(1)
+    schedule: Any = build({"name": "one_cycle"}, opt, RUN)
+    step(opt, schedule, 5)
+    join(opt, 0.02, momentum=0.7)
+    state = copy.deepcopy(schedule.state_dict())
+    loaded: Any = build({"name": "one_cycle"}, again, RUN)
+    join(again, 0.3, momentum=0.1)
+    again.load_state_dict(copy.deepcopy(opt.state_dict()))
+    loaded.load_state_dict(state)
+    for _ in range(3):
+        assert rates(again) == rates(opt)
+        momenta = [[group["momentum"] for group in one.param_groups] for one in (again, opt)]
+        assert momenta[0] == momenta[1]
+        step(opt, schedule), step(again, loaded)
+    assert len(set(momenta[0])) == 1
+
+
 @pytest.mark.parametrize("node", [COSINE, {"name": "one_cycle"}, {"name": "exponential", "interval": "step"}])
 def test_several_join_at_several_steps(node: Any) -> None:
     opt = optimizer(1)
