@@ -243,6 +243,25 @@ def test_verbose_keeps_the_progress_bar_whole(capsys: pytest.CaptureFixture[str]
     assert "Epoch 00002: adjusting learning rate of group 0 to 2.5000e-02." in lines
 
 
+def test_what_is_said_goes_through_the_bar_that_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    """And is printed where there is none, or it is not drawn any more."""
+
+    class Bar(pl.callbacks.TQDMProgressBar):
+        said: list[str] = []
+
+        def print(self, *words: Any, **more: Any) -> None:
+            self.said.append(words[0])
+
+    node = {"name": "step", "step_size": 1, "gamma": 0.5, "verbose": True}
+    fit(LRSchedulerCallback(node), None, Bar(), enable_progress_bar=True)
+    assert [line[:12] for line in Bar.said] == ["Epoch 00001:", "Epoch 00002:", "Epoch 00003:"]
+    out = capsys.readouterr().out
+    assert "step | interval=epoch" in out
+    assert "adjusting" not in out
+    fit(LRSchedulerCallback(node), enable_progress_bar=False)
+    assert "Epoch 00001: adjusting" in capsys.readouterr().out
+
+
 class Own(Tiny):
     """Returns a scheduler of its own."""
 

@@ -247,6 +247,7 @@ def test_unusual_keys() -> None:
 def test_the_rate(config: dict[str, Any], bases: tuple[float, ...]) -> None:
     size = only({"scheduler": OURS, **config}).size
     assert size.bases == bases
+    assert size.names == (None,) * len(bases)
     assert any(line.startswith("lr ") for line in (size.sources if bases else size.missing))
 
 

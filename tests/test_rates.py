@@ -187,7 +187,7 @@ def test_curve_of_one_group_among_several() -> None:
     listed = {**node, "eta_min": [0.01, 0.02, 0.03]}
     assert [curve(listed, 0.1, run, group=i)[-1] for i in range(3)] == [0.01, 0.02, 0.03]
     assert curve(listed, 0.1, run)[-1] == 0.01
-    with pytest.raises(SchedulerConfigError, match="none for group=2"):
+    with pytest.raises(SchedulerConfigError, match=r"has 2 values, and none for group=2\. Write group=0 to group=1"):
         curve({**node, "eta_min": [0.0, 0.01]}, 0.1, run, group=2)
     assert curve({**node, "eta_min": [0.0, 0.01]}, 0.1, run, group=1)[-1] == 0.01
     assert curve({**node, "eta_min": "10%"}, 0.1, run)[-1] == pytest.approx(0.01)

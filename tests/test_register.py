@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from collections.abc import Iterator
 from typing import Any
@@ -22,11 +23,13 @@ from lr_configs import (
     available,
     build,
     curve,
+    functions,
     register,
     registry,
     schedulers,
 )
 from lr_configs.config import SchedulerConfig, number
+from lr_configs.formula import Formula
 from lr_configs.plan import resolve
 from lr_configs.registry import offers
 
@@ -48,6 +51,38 @@ class Halving(torch.optim.lr_scheduler.LRScheduler):
     def get_lr(self) -> list[Any]:
         half = self.last_epoch > 0 and self.last_epoch % self.every == 0
         return [group["lr"] * (0.5 if half else 1.0) for group in self.optimizer.param_groups]
+
+
+def test_defaults_of_every_kind() -> None:
+    """They are kept as plain data, and a copy belongs to each config."""
+
+    def shaped(t: Any, T: int, *, ends: Any = (1, 2), marks: Any, by: Any, word: str = "", of: Any = None) -> float:
+        return 1.0
+
+    register("shaped", shaped, defaults={"marks": [3], "by": {"a": 1}})
+    made, other = (registry.parse({"name": "shaped"}) for _ in range(2))
+    assert (made.ends, made.marks, made.by, made.word, made.of) == ([1, 2], [3], {"a": 1}, "", None)
+    made.marks.append(4)
+    assert other.marks == registry.parse({"name": "shaped"}).marks == [3]
+    assert registry.parse({"name": "shaped", "ends": [5]}).ends == [5]
+
+
+@pytest.mark.parametrize(
+    "text", ["1.01", "exp(0.001 * t)", "1 + 0.1 * (t > 7000)", "0.9", "2 if t == 3000 else 1", "1.2 if t % 2 else 0.9"]
+)
+@pytest.mark.parametrize("chunk", [7, 1000, 1 << 14])
+def test_where_a_product_overflows(text: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow reference finds the same step, however many are looked at at once."""
+    monkeypatch.setattr(functions, "_CHUNK", chunk)
+    functions._overflow.cache_clear()
+    factor = Formula(text)
+    logarithm, expected = 0.0, None
+    for t in range(1, 9000):
+        logarithm += math.log(factor(t))
+        if logarithm > math.log(1e300):
+            expected = t
+            break
+    assert functions.Product(factor).overflow(9000) == expected
 
 
 @pytest.fixture(autouse=True)

@@ -500,7 +500,8 @@ def test_a_hundredth_of_a_length_is_no_misfit(node: dict[str, Any], within: int,
     assert line.startswith(f"{node['name']}: {words}")
 
 
-FITS: list[Any] = [
+FITS = [
+    {"name": "multi_step", "milestones": [100, 300], "gamma": 1},
     *(name for name in CURVED if name not in ("polynomial", "cyclic")),
     {"name": "cosine", "T_max": 10},
     {"name": "cosine", "T_max": 9},
