@@ -68,9 +68,7 @@ class _Composite(CurveScheduler):
         return inner if self.plan is None else surround(inner, self.plan)
 
     def rebind(self) -> None:
-        """The stages' parameters have changed."""
-        for stage in self._schedulers:
-            stage.rebind()
+        """Each stage follows its own parameters."""
 
     def group_bases(self) -> list[float]:
         """The groups' own rates: a stage's may be bounds of its own."""
