@@ -232,6 +232,21 @@ def test_a_length_that_may_be_right_is_not_refused() -> None:
     assert "warmup 500" in check_schedule(found, epochs.given(steps_per_epoch=100)).line
 
 
+@pytest.mark.parametrize("low", [[0.01, 0.02, 0.03], {"head": 0.01}, {"2": 0.01}])
+def test_values_for_groups_of_an_optimizer_that_is_not_known(low: Any) -> None:
+    """Those of a stage, too, say how many groups there are, and how they are called."""
+    for node in (
+        {"name": "cosine", "eta_min": low},
+        {
+            "name": "sequential",
+            "stages": {"a": {"name": "none", "length": "10%"}, "b": {"name": "cosine", "eta_min": low}},
+        },
+        {"name": "chained", "stages": [{"name": "chained", "stages": [{"name": "cosine", "eta_min": low}, "none"]}]},
+    ):
+        (found,) = find({"scheduler": {**OURS, **node}, "trainer": TRAINER, "optimizer": SGD})
+        assert check_schedule(found, found.size).error is None
+
+
 def test_what_no_size_makes_right_is_refused() -> None:
     node = {
         "name": "sequential",

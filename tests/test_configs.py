@@ -14,8 +14,8 @@ from helpers import BEYOND_TORCH, TORCH_NAMES, TWINS, optimizer
 from omegaconf import OmegaConf
 
 import lr_configs
-from lr_configs import Horizon, SchedulerConfigError, available, build, scheduler
-from lr_configs.config import SchedulerConfig
+from lr_configs import Horizon, SchedulerConfigError, available, build, scheduler, schedulers
+from lr_configs.config import SchedulerConfig, own_keys
 from lr_configs.hydra_store import node
 from lr_configs.registry import entry, parse
 from lr_configs.schedules import StepLRConfig
@@ -49,6 +49,26 @@ def test_the_node_is_flat_and_ordered_as_promised() -> None:
     composed = node("cosine_warm_restarts")
     assert composed._target_ == "lr_configs.scheduler"
     assert (composed.T_0, composed.warmup_start_factor, composed.last_epoch) == ("10%", 0.01, -1)
+
+
+@pytest.mark.parametrize("name", available())
+def test_what_a_schedule_computes_with_is_no_instance(name: str) -> None:
+    """Formulas take the parameters of a curve, which are not those of a config: they are called on the class."""
+    for key in dir(entry(name)):
+        of_all = inspect.getattr_static(SchedulerConfig, key, None)
+        if isinstance(of_all, (staticmethod, classmethod)) and not key.startswith("__"):
+            assert type(inspect.getattr_static(entry(name), key)) is type(of_all), key
+
+
+@pytest.mark.parametrize("name", available())
+def test_the_arguments_of_the_classes(name: str) -> None:
+    config = entry(name)
+    if config.torch_name in vars(torch.optim.lr_scheduler):
+        return  # they have torch's
+    arguments = inspect.signature(getattr(schedulers, config.torch_name)).parameters
+    assert list(arguments) == ["optimizer", *own_keys(config), "last_epoch"]
+    for key in own_keys(config):
+        assert arguments[key].default == config.__dataclass_fields__[key].default
 
 
 @pytest.mark.parametrize("name", available())

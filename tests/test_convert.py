@@ -276,6 +276,24 @@ TRANSFORMERS: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
+def test_a_warmup_of_timms_from_above_the_rate() -> None:
+    """Ours begins at or below the first value."""
+    for lr, keys, ours in (
+        (0.1, {"warmup_lr": 0.2}, "lambda"),
+        (0.1, {"warmup_lr": 0.1}, "cosine"),
+        (0.1, {"warmup_lr": 0.05}, "cosine"),
+        ([0.1, 0.05], {"warmup_lr": 0.05}, "lambda"),
+        ([0.1, 0.1], {"warmup_lr": 0.05}, "cosine"),
+        ([0.1, 0.05], {"warmup_lr": 0.0}, "cosine"),
+    ):
+        assert from_timm.converted("cosine", 20, {"warmup_epochs": 3, **keys}, lr).config.name == ours
+
+
+def test_a_lowest_rate_of_0_in_transformers_is_one_of_ours() -> None:
+    found = from_transformers.converted("cosine_with_min_lr", 10, 100, {"min_lr": 0}, None)
+    assert (found.config.name, found.config.eta_min, found.notes) == ("cosine", 0.0, ())
+
+
 @pytest.mark.parametrize(("name", "keys", "ours"), TIMM, ids=lambda one: str(one)[:40])
 def test_a_formula_only_where_no_schedule_is_timms(name: str, keys: dict[str, Any], ours: str) -> None:
     result = from_timm.converted(name, 20, keys, 0.1)

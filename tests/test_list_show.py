@@ -19,11 +19,35 @@ import yaml
 from lr_configs import available, build, registry
 from lr_configs.commands import COMMANDS, main
 from lr_configs.commands.completion import replies
+from lr_configs.commands.listing import torch_class
+from lr_configs.commands.show import keys_of
 from lr_configs.config import COMMON
 from lr_configs.described import is_torchs, references
 from lr_configs.registry import entry
 
 ROOT = Path(__file__).parents[1]
+
+
+def contract() -> str:
+    """Every schedule with the class and the keys that users rely on: default, what it may be, what a study tries."""
+
+    def told(keys: list[Any]) -> list[str]:
+        lines = []
+        for key in keys:
+            lines.append(f"  {key.name}: {json.dumps(key.default)}  # {key.words}")
+            lines += [f"      a study tries {key.search}"] if key.search else []
+        return lines
+
+    parts = ["every schedule", *told([key for key in keys_of(entry("none")) if key.common])]
+    for name in available():
+        config = entry(name)
+        parts += ["", f"{name}: {torch_class(config)}, interval {config.natural_interval}"]
+        parts += told([key for key in keys_of(config) if not key.common])
+    return "\n".join([*parts, ""])
+
+
+def test_names_keys_and_defaults_are_a_contract() -> None:
+    assert contract() == (Path(__file__).parent / "contract.txt").read_text()
 
 
 def in_a_terminal(*words: str, columns: int = 80, **environment: str) -> list[str]:
@@ -230,6 +254,9 @@ def test_an_unknown_name(capsys: Any) -> None:
         (["plot", "cosine"], "scheduler.T", ["scheduler.T_max="]),
         (["plot", "--epochs", "9", "scheduler=step"], "scheduler.ga", ["scheduler.gamma="]),
         (["plot", "--epochs"], "1", []),
+        (["plot", "scheduler=step"], "cos", []),
+        (["plot"], "scheduler.ga", []),
+        (["plot", "scheduler=step"], "scheduler.ga", ["scheduler.gamma="]),
         (["check", "--config-dir", "conf"], "optimizer=", ["optimizer=adamw", "optimizer=sgd"]),
         (["check", "--config-dir=conf", "--config-name", "config", "optimizer=sgd"], "optimizer.mom", ["optimizer.momentum="]),
         (["check", "--config-dir", "conf"], "experiment/notes=s", ["experiment/notes=step"]),

@@ -270,6 +270,15 @@ def test_an_app_with_several_schedules(told: Any, tmp_path: Path) -> None:
     assert len(labels) == 2
     assert "generator" in labels[0]
     assert "discriminator" in labels[1]
+    words = ["+callbacks.rates.schedulers.generator.eta_min=0,0.01"]
+    found = json.loads(told("--config-dir", tmp_path, "--lr", 0.1, "--json", *words)[1])
+    node = "callbacks.rates.schedulers"
+    assert [line["label"] for line in found["panels"][0]["lines"]] == [
+        f"{node}.generator eta_min=0",
+        f"{node}.discriminator {node}.generator.eta_min=0",
+        f"{node}.generator eta_min=0.01",
+        f"{node}.discriminator {node}.generator.eta_min=0.01",
+    ]
 
 
 DECAY = """

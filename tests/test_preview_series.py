@@ -15,7 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lr_configs import Horizon, SchedulerConfigError, available, curve, register
+from lr_configs.curve_tree import bind
 from lr_configs.driver import Driver
+from lr_configs.plan import resolve
+from lr_configs.preview import thin
 from lr_configs.preview.examples import example, nominal_run, samples
 from lr_configs.preview.plateau import Metric, Plateau, read
 from lr_configs.preview.series import Subject, epoch_knots, picture
@@ -441,6 +444,17 @@ def test_without_values_it_says_so() -> None:
     shown = picture([Subject({**PLATEAU, "monitor": "val_loss"}, RUN)])
     assert shown.notes == ("it follows val_loss, of which no values are given",)
     assert shown.panels[0].lines[0].y == [0.1]
+
+
+def test_of_a_long_run_so_many_steps_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spread evenly from the first to the last one, where it is not known where the curve turns."""
+    monkeypatch.setattr(thin, "MOST", 100)
+    for steps, count in ((99, 99), (100, 100), (101, 100), (1000, 100)):
+        run = Horizon(steps=steps)
+        plan = resolve({"name": "lambda", "lr_lambda": "1 / (1 + t)", "interval": "step"}, run)
+        found = thin.positions(plan, bind(plan, [0.1], [None]), steps, 10, steps, 1)
+        assert (found[0], found[-1], len(found)) == (0, steps - 1, count)
+        assert max(np.diff(found)) - min(np.diff(found)) <= 1
 
 
 LIGHTNING = """epoch,step,train_loss,val_loss

@@ -300,6 +300,20 @@ def test_several_join_at_several_steps(node: Any) -> None:
     assert rates(opt) == pytest.approx(schedule.curve.rates(10), rel=1e-12)
 
 
+@pytest.mark.parametrize("shape", ["linear", "cosine", "1-sqrt", "1-square", "exponential", "geometric"])
+def test_the_floor_of_a_late_group_with_a_decay_of_every_shape(shape: str) -> None:
+    """What it brings is its rate until the decay, which leads to the floor that the others have."""
+    opt = optimizer(1)
+    node = {"name": "warmup_stable_decay", "decay": 10, "decay_shape": shape, "eta_min": 0.01, "interval": "step"}
+    schedule: Any = build(node, opt, RUN)
+    step(opt, schedule, 20)
+    join(opt, 0.05)
+    step(opt, schedule)
+    assert rates(opt) == pytest.approx([0.1, 0.05])
+    schedule.jump(40)
+    assert rates(opt) == pytest.approx([0.01, 0.01])
+
+
 @pytest.mark.parametrize("rate", [1.0, 0.09, 0.03, 0.006])
 def test_the_floor_of_a_late_group_stays_where_it_is(rate: float) -> None:
     """As under torch's recurrences: its curve passes through the rate that it brings, and ends at the same floor."""

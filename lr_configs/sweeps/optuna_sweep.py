@@ -87,6 +87,18 @@ class Settings:
                 "Name this one: hydra.sweeper.study_name=first",
             )
 
+    def of_sampler(self, before: int) -> dict[str, Any]:
+        """Arguments of a sampler, where it has them, behind so many trials.
+
+        >>> Settings(seed=7, n_jobs=2).of_sampler(before=3)
+        {'seed': 10, 'constant_liar': True}
+        >>> Settings().of_sampler(before=3)
+        {'seed': None, 'constant_liar': False}
+        """
+        # A sampler that begins anew with the same seed would repeat its first suggestions.
+        seed = None if self.seed is None else self.seed + before
+        return {"seed": seed, "constant_liar": self.n_jobs > 1}
+
     @property
     def name(self) -> str:
         """Of the study."""
@@ -247,10 +259,7 @@ def _run(
     pruner = None if settings.pruner is None else part("hydra.sweeper.pruner", settings.pruner)
     trials = Trials(open_study(storage, settings.name, settings.directions, pruner=pruner), storage, folder)
     before = trials.done()
-    # A sampler that begins anew with the same seed would repeat its first suggestions.
-    seed = None if settings.seed is None else settings.seed + before
-    more = {"seed": seed, "constant_liar": settings.n_jobs > 1}
-    trials.study.sampler = part("hydra.sweeper.sampler", settings.sampler or {}, **more)
+    trials.study.sampler = part("hydra.sweeper.sampler", settings.sampler or {}, **settings.of_sampler(before))
     study = _Study(settings, trials, launch, environment)
     log.info(
         f"study {settings.name!r} in {shown(settings.url(folder))}: {settings.n_trials} trials"
