@@ -163,6 +163,7 @@ def test_a_state_within_the_warmup_goes_on_with_it() -> None:
     again = build(node, opt)
     again.load_state_dict(schedule.state_dict())
     assert rates(opt) == rates(first) == [pytest.approx(0.06)]
+    assert again.state_dict() == schedule.state_dict()
     for expected in (0.08, 0.1, 0.05, 0.025):  # the metric's values count from the end of the warmup on
         opt.step()
         again.step(1.0)  # type: ignore[arg-type]
