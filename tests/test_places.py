@@ -126,6 +126,12 @@ def test_what_is_announced_is_trained(part: int) -> None:
     assert not problems, "".join(problems)
 
 
+@pytest.mark.parametrize("seed", [592013290, 592013294])
+def test_batches_that_come_again_within_an_epoch_are_said(seed: int) -> None:
+    """Lightning begins the right epoch, and makes one update more of it than are left."""
+    assert not check(seed)
+
+
 @pytest.mark.parametrize(("validates", "updates"), [(True, 12), (False, 13)])
 def test_an_epoch_is_counted_twice_where_both_limits_are_set(
     validates: bool, updates: int, tmp_path: Path, capsys: Any
