@@ -71,6 +71,26 @@ def test_the_arguments_of_the_classes(name: str) -> None:
         assert arguments[key].default == config.__dataclass_fields__[key].default
 
 
+@pytest.mark.parametrize("name", TORCH_NAMES)
+def test_constructors_look_like_torchs(name: str) -> None:
+    ours, theirs = (
+        getattr(module, entry(name).torch_name).__init__ for module in (schedulers, torch.optim.lr_scheduler)
+    )
+    assert (ours.__name__, ours.__doc__) == (theirs.__name__, theirs.__doc__)
+    shared = [
+        one for one in inspect.signature(ours).parameters.values() if one.name in inspect.signature(theirs).parameters
+    ]
+    if not any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in inspect.signature(ours).parameters.values()):
+        assert [(one.name, one.default) for one in shared] == [
+            (one.name, one.default) for one in inspect.signature(theirs).parameters.values()
+        ]
+
+
+def test_a_whole_number_of_periods_is_an_integer() -> None:
+    for value, kind in ((2.0, int), ("2", int), (2, int), (1.5, float)):
+        assert type(parse({"name": "cosine_warm_restarts", "T_mult": value}).T_mult) is kind  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("name", available())
 def test_round_trips(name: str) -> None:
     monitor = {"monitor": "val_loss"} if name == "reduce_on_plateau" else {}

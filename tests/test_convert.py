@@ -157,6 +157,18 @@ def test_a_decay_that_is_longer_than_the_run() -> None:
     assert caught.value.remedy == "Write at most 90"
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_decay_of_no_steps_in_transformers(kept: int) -> None:
+    """The rate falls at once, by the formula: no schedule of ours has a decay of nothing."""
+    found = from_transformers.converted("warmup_stable_decay", 10, 100, {"num_decay_steps": kept}, 0.1)
+    assert found.config.name == ("warmup_stable_decay" if kept else "lambda")
+
+
+def test_lowest_rates_of_a_plateau_of_torch() -> None:
+    for lows, ours in (([0.01, 0.02], [0.01, 0.02]), ([0.01, 0.01], 0.01), (0.03, 0.03)):
+        assert convert.torch(T.ReduceLROnPlateau(optimizer(2), min_lr=lows)).min_lr == ours  # type: ignore[attr-defined]
+
+
 def test_what_is_not_torchs() -> None:
     class Mine(T.LRScheduler):
         def get_lr(self) -> list[Any]:
@@ -253,6 +265,7 @@ TIMM: list[tuple[str, dict[str, Any], str]] = [
     ("rsqrt", PREFIX, "lambda"),
     ("constant", WARM, "none"),
     ("multistep", {"decay_milestones": [5, 9]}, "multi_step"),
+    ("multistep", {"decay_milestones": [1, 9]}, "lambda"),
     ("step", {"decay_epochs": 2.5, "decay_rate": 0.5}, "lambda"),
     ("wsd", {"decay_fn": "exp", "min_lr": 1e-4}, "lambda"),
     ("wsd", {"decay_fn": "exp"}, "lambda"),
@@ -343,7 +356,7 @@ def timms(name: str, keys: dict[str, Any], T: int, W: int, unit: int, base: floa
     def rate(t: int) -> float:
         if t < W:
             return start + t * ((base if prefix or name != "tanh" else own(W)) - start) / W
-        return own(t - W if prefix else t) if t or name != "tanh" else base  # nothing is set before the first step
+        return own(t - W if prefix else t) if t else base  # nothing is set before the first step
 
     return rate
 

@@ -404,6 +404,7 @@ REFUSED: dict[str, tuple[dict[str, Any], Any, str]] = {
     "tiny": ({"T_max": "1e-99999999ep"}, RUN, r"this number is out of the range"),
     "many digits": ({"T_max": "9" * 5000}, RUN, r"this is not a length"),
     "huge integer": ({"T_max": 10**400}, RUN, r"an integer of about 401 digits"),
+    "an even number of digits": ({"T_max": 10**399}, RUN, r"an integer of about 400 digits"),
     "huger integer": ({"T_max": 10**5000}, RUN, r"an integer of about 5001 digits"),
     "more than a float counts": ({"T_max": "1e16st"}, RUN, r"a length is at most 1e15"),
     "foreign digits": ({"T_max": "٣"}, RUN, r"this is not a length"),

@@ -27,7 +27,7 @@ from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, curve
 from lr_configs.sweeps import Manifest, current, files, process
 from lr_configs.sweeps.ending import ending
 from lr_configs.sweeps.files import LaterVersion, Unreadable, read_json, write_json
-from lr_configs.sweeps.manifest import LONGEST, Job, Task, read, settle
+from lr_configs.sweeps.manifest import LONGEST, Job, Task, plain_value, read, settle
 
 NODE = {"name": "cosine", "warmup": "10%"}
 
@@ -410,6 +410,54 @@ def test_late_metrics_and_metrics_that_are_no_numbers(tmp_path: Path) -> None:
     assert metrics["broken"]["points"][0] == [5, 1.0]
     assert metrics["broken"]["last"] == [15, "nan"]
     assert metrics["broken"]["greatest"] == [5, 1.0]
+
+
+def test_rates_in_tensors_are_noted_at_every_update(tmp_path: Path) -> None:
+    class Capturable(Tiny):
+        def configure_optimizers(self) -> Any:
+            optimizer = super().configure_optimizers()
+            optimizer.param_groups[0]["lr"] = torch.tensor(0.1)
+            return optimizer
+
+    fit(LRSchedulerCallback(NODE), Capturable(), Manifest(folder=str(tmp_path)), batches=30)
+    expected = curve(NODE, base_lr=0.1, horizon=Horizon(epochs=3, steps_per_epoch=30))
+    used = points(manifest(tmp_path)["rates"]["lr/SGD/0"])
+    np.testing.assert_allclose(list(used.values()), expected, rtol=1e-5)
+    assert list(used) == list(range(90))
+
+
+def test_a_failure_before_there_is_a_job(tmp_path: Path) -> None:
+    """Another callback's error is the one that is raised."""
+
+    class Broken(pl.Callback):
+        def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+            raise RuntimeError("not ours")
+
+    with pytest.raises(RuntimeError, match="not ours"):
+        fit(LRSchedulerCallback(NODE), None, Broken(), Manifest(folder=str(tmp_path)))
+    assert not (tmp_path / "manifest.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (np.float32(0.5), 0.5),
+        (torch.tensor(2.0), 2.0),
+        (np.array([1.0, 2.0]), None),
+        (torch.ones(2), None),
+        (10**400, None),
+        (True, None),
+        (b"1", None),
+        ((1, np.int64(2)), [1.0, 2.0]),
+        ([1, "x"], None),
+        ([], None),
+        (list(range(20)), [float(i) for i in range(16)]),
+        ({"a": 1}, None),
+    ],
+    ids=str,
+)
+def test_what_a_job_may_return(value: Any, kept: Any) -> None:
+    assert plain_value(value) == kept
 
 
 class Reader(pl.Callback):

@@ -20,7 +20,7 @@ from lr_configs import Horizon, curve
 from lr_configs.commands import main, output, parser_of, plot
 from lr_configs.preview.picture import Line
 from lr_configs.preview.series import Subject, picture
-from lr_configs.preview.table import MOST_ROWS, _cells, to_csv
+from lr_configs.preview.table import MOST_ROWS, _cells, _count, to_csv
 
 RUN = ["--epochs", "6", "--steps-per-epoch", "10"]
 HORIZON = Horizon(epochs=6, steps_per_epoch=10)
@@ -131,6 +131,20 @@ def test_csv_of_epochs_and_of_uneven_runs(told: Any, tmp_path: Path) -> None:
     assert [line.split(",")[2] for line in text.splitlines()[1:]] == ["1.0"] * 4 + [""] * 2
     text = to_csv(picture([Subject("exponential", uneven)], bins=0))
     assert [line.split(",")[1] for line in text.splitlines()[1:]] == ["0", "0", "1", "2", "2", "2"]
+
+
+def test_a_table_of_a_run_that_ends_within_an_epoch() -> None:
+    text = to_csv(
+        picture(
+            [
+                Subject("none", Horizon(steps=25, steps_per_epoch=10)),
+                Subject({"name": "none", "interval": "step"}, Horizon(epochs=1, steps_per_epoch=7)),
+            ],
+            bins=0,
+        )
+    )
+    assert [line.split(",")[0] for line in text.splitlines()[1:]] == [str(i) for i in range(25)]
+    assert [_count(end) for end in (3, 3.0, 3.2, 2.999)] == [3, 3, 4, 3]
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lr_configs import Horizon, available
-from lr_configs.preview import scale
+from lr_configs.preview import braille, scale
 from lr_configs.preview.braille import chart, happenings, sparkline
 from lr_configs.preview.examples import RUN, example
 from lr_configs.preview.picture import Line, Mark, Panel, Picture, between
@@ -341,6 +341,14 @@ def test_ticks_of_a_logarithmic_axis_are_as_close_as_they_may_be(decades: int, w
 def test_shares() -> None:
     assert [Scale(0, 4).share(x) for x in (-1, 0, 1, 4, 5)] == [0, 0, 0.25, 1, 1]
     assert [Scale(0.01, 1, True).share(x) for x in (0, 0.001, 0.1, 1, 2)] == pytest.approx([0, 0, 0.5, 1, 1])
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(16, "updates"), (17, "12 updates"), (20, "12  updates")])
+def test_a_number_at_the_end_of_an_axis_is_left_out_where_it_has_no_room(columns: int, shown: str) -> None:
+    """One space stays between it and what it counts."""
+    drawn = picture([Subject("step", Horizon(epochs=2, steps_per_epoch=10))])
+    row = braille._numbers([(10, 12)], drawn, 2, columns, "updates")
+    assert (len(row), row.strip()) == (columns + 3, shown)
 
 
 def test_numbers() -> None:

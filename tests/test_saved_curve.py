@@ -193,6 +193,13 @@ def test_a_module_that_steps_its_schedule_itself(tmp_path: Path) -> None:
     assert {row["planned"] for row in rows(tmp_path / "lr_curve.csv")[2:]} == {""}
 
 
+def test_every_run_in_a_folder_has_a_table_of_its_own(tmp_path: Path) -> None:
+    for lr in (0.1, 0.2, 0.3):
+        fit(LRSchedulerCallback(NODE, save_curve=True), Tiny(lr=lr), default_root_dir=tmp_path, max_epochs=1)
+    tables = [tmp_path / f"lr_curve{which}.csv" for which in ("", "_1", "_2")]
+    assert [max(column(table)) for table in tables] == pytest.approx([0.1, 0.2, 0.3])
+
+
 def test_a_second_fit_of_the_same_trainer(tmp_path: Path) -> None:
     module, run = Tiny(), trainer(LRSchedulerCallback(NODE, save_curve=True), max_epochs=2, default_root_dir=tmp_path)
     run.fit(module, loader(), loader(2))

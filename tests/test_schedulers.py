@@ -622,6 +622,16 @@ def test_a_late_group_cycles_with_the_momentum_of_the_first() -> None:
         assert (first, second) == pytest.approx((0.8 - 0.3 * up, 0.9 - 0.3 * up))
 
 
+def test_one_cycle_goes_on_by_hand_from_groups_that_have_its_rates() -> None:
+    for module in (T, ours):
+        with pytest.raises(KeyError, match="initial_lr"):
+            module.OneCycleLR(optimizer(), 0.1, 50, last_epoch=5)
+        with pytest.raises(KeyError, match="max_lr"):
+            opt = optimizer()
+            opt.param_groups[0]["initial_lr"] = 0.1
+            module.OneCycleLR(opt, 0.1, 50, last_epoch=5)
+
+
 def test_plateau_with_warmup() -> None:
     opt = optimizer()
     schedule: Any = build(

@@ -49,6 +49,11 @@ def test_a_cooldown_takes_the_last_steps_of_any_schedule(name: str, shape: str) 
     assert made.rates_at(10**6) == [0.0, 0.0]
 
 
+def test_a_cooldown_of_the_whole_run_begins_at_once() -> None:
+    found = curve({"name": "none", "interval": "step", "cooldown": "100%"}, 0.1, H)
+    np.testing.assert_allclose(found, 0.1 * (1 - np.arange(100) / 100), rtol=1e-12)
+
+
 @pytest.mark.parametrize("name", [*CURVED, *BEYOND_TORCH])
 def test_the_clock_may_run_during_the_warmup(name: str) -> None:
     params = {} if name in ("sequential", "chained") else TWINS.get(name, ({}, None))[0]
