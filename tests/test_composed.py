@@ -129,8 +129,12 @@ def test_the_apps_own_files_win(tmp_path: Path) -> None:
     first, second = compose(["scheduler=mine,cosine"], folder)
     assert (first.node["gamma"], second.node["T_max"]) == (0.7, 7)
     assert "eta_min" not in second.node
-    with pytest.raises(CallError, match=r"has no such config. did you mean 'config'"):
+    with pytest.raises(CallError, match=r"has no such config\. did you mean 'config'\? It has: config$"):
         compose([], folder, "confg")
+    with pytest.raises(CallError, match=r"has no such config\. It has: cosine, mine$"):
+        compose([], folder, "scheduler/x")
+    with pytest.raises(CallError, match=r"has no such config\. It has: none$"):
+        compose([], folder, "nowhere/x")
     with pytest.raises(CallError, match="there is no such folder"):
         compose([], folder / "no")
     with pytest.raises(CallError, match="give its folder as well"):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -369,6 +370,15 @@ def test_a_folder_that_is_not_this_sweeps(
     with pytest.raises(SchedulerConfigError) as error:
         SweepFolder(tmp_path).jobs([one.split() for one in asked])
     assert str(error.value).startswith(f"hydra.sweep.dir='{tmp_path}': {message}")
+
+
+def test_the_lock_of_a_folder_is_fresh_as_long_as_it_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process of another machine sees by its time stamp that somebody is at work."""
+    stamped: list[Path] = []
+    monkeypatch.setattr(process, "pulse", SimpleNamespace(add=stamped.append, drop=stamped.remove))
+    with SweepFolder(tmp_path).held():
+        assert [path.exists() for path in stamped] == [True]
+    assert stamped == []
 
 
 # --- other launchers -------------------------------------------------------------------------------------------------

@@ -55,6 +55,20 @@ def test_what_a_schedule_declares_can_be_trained(name: str) -> None:
             resolve({"name": name, key: one}, Horizon(epochs=20, steps_per_epoch=50))
 
 
+def test_keys_that_are_no_schedule_s_are_kept() -> None:
+    found = asked(
+        space(
+            "scheduler=step",
+            "my.scheduler.T_max=1,2",
+            "scheduler.T_max=3,4",
+            "scheduler.gamma=0.1,0.2",
+            schedule="step",
+        )
+    )
+    keys = {key for one in found for key in one}
+    assert keys == {"scheduler", "my.scheduler.T_max", "scheduler.gamma", "scheduler.step_size"}
+
+
 def test_only_the_chosen_schedule_s_keys_are_chosen() -> None:
     found = asked(space(EVERY, "optimizer.lr=tag(log,interval(1e-3,1))"), 300)
     assert {one["scheduler"] for one in found} == set(available())

@@ -12,6 +12,7 @@ import sys
 import time
 import types
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -424,6 +425,17 @@ def test_rates_in_tensors_are_noted_at_every_update(tmp_path: Path) -> None:
     used = points(manifest(tmp_path)["rates"]["lr/SGD/0"])
     np.testing.assert_allclose(list(used.values()), expected, rtol=1e-5)
     assert list(used) == list(range(90))
+
+
+def test_metrics_that_are_no_single_numbers_are_passed_over(tmp_path: Path) -> None:
+    metrics = {"pair": torch.ones(2), "one": torch.tensor([3.0]), "plain": 0.5}
+    found = Manifest(folder=str(tmp_path))
+    found._job = Job(Task(tmp_path))
+    found._take(SimpleNamespace(callback_metrics=metrics, global_step=4), unchanged=False)  # type: ignore[arg-type]
+    assert {name: series.points() for name, series in found._metrics.items()} == {
+        "one": [(4, 3.0)],
+        "plain": [(4, 0.5)],
+    }
 
 
 def test_a_failure_before_there_is_a_job(tmp_path: Path) -> None:

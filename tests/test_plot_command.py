@@ -59,6 +59,12 @@ def test_a_chart_in_the_terminal(told: Any) -> None:
     assert "\x1b" not in out
 
 
+@pytest.mark.parametrize(("words", "width"), [([], 720), (["--width", 500], 500)])
+def test_how_wide_a_picture_is(words: list[Any], width: int, told: Any, tmp_path: Path) -> None:
+    told("cosine", *RUN, *words, "-o", tmp_path / "lr.svg")
+    assert ElementTree.parse(tmp_path / "lr.svg").getroot().get("viewBox", "").split()[2] == str(width)
+
+
 @pytest.mark.parametrize("width", [20, 40, 100])
 def test_of_the_width_that_is_asked_for(told: Any, width: int) -> None:
     _, out, _ = told("cosine,one_cycle", *RUN, "--width", width, "--height", 5)
@@ -406,6 +412,7 @@ def test_why_the_length_of_a_run_is_not_known(config: dict[str, Any], why: str, 
         (["step,cosine", "scheduler.eta_min=5", *RUN, "--lr", 1], 1, "step: scheduler.eta_min=5.0: the lowest rate is above"),
         (["step", *RUN, "--lr", -1], 2, "--lr: -1.0: a rate is a finite number"),
         (["cosine", "--epochs", 0], 2, "a run has a positive whole number"),
+        (["cosine", "--epoch", 3, "--steps-per-epoch", 5], 2, "--epoch"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said(

@@ -187,6 +187,17 @@ def test_a_cyclic_one_keeps_its_scale_function(module: Any, mode: Any) -> None:
     assert all(helpers.close(*pair) for pair in zip(walk(loaded, 12), walk(saved, 12), strict=True))
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("steps", [0, 1, 5])
+def test_states_are_torchs_at_every_step(groups: int, steps: int) -> None:
+    found = []
+    for source in (lr_scheduler, schedulers):
+        scheduler = source.StepLR(helpers.optimizer(groups), 2, 0.5)
+        walk(scheduler, steps)
+        found.append(scheduler.state_dict())
+    assert found[0] == found[1]
+
+
 @module
 def test_a_cyclic_one_with_a_function_that_no_state_has(module: Any) -> None:
     def cyclic(optimizer: Any) -> Any:
