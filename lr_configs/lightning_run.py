@@ -373,18 +373,21 @@ class LightningRun:
             if (meta.name == monitor and meta.on_step and not meta.on_epoch) or (
                 f"{meta.name}_step" == monitor and meta.on_step and meta.on_epoch
             ):
-                return bool(metric.update_called)
+                return True
         return False
 
-    def epoch_value(self, monitor: str) -> float | None:
+    def logged(self, name: str) -> Any:
+        """What callback_metrics has of a metric, be it of now or of long ago: a new tensor for every new value."""
+        return self.trainer.callback_metrics.get(name)
+
+    def logged_in_epoch(self, monitor: str) -> Any:
         """The value of a metric over the epoch, which has no batch left though it has not ended yet."""
         results = self.trainer.fit_loop.epoch_loop._results
         for metric in (results or {}).values():
             meta = metric.meta
             if not meta.on_epoch or monitor not in (meta.name, f"{meta.name}_epoch") or metric.has_reset:
                 continue
-            value = results._get_cache(metric, on_step=False)
-            return None if value is None else float(torch.as_tensor(value, dtype=torch.float64))
+            return results._get_cache(metric, on_step=False)
         return None
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
+from torch import Tensor
+
 from lr_configs.driver import Driver
 from lr_configs.errors import SchedulerConfigError, nearest
 from lr_configs.lightning_run import LightningRun
@@ -42,6 +47,9 @@ class Monitors:
         self._awaited: set[str] = set()
         self._validated = False
         self._taken: dict[str, int] = {}  # metric of the epoch -> epoch whose value was taken
+        self._last: dict[
+            str, Tensor
+        ] = {}  # metric -> its last value, which stays in callback_metrics until the next one
 
     def going_on(self, driver: Driver) -> None:
         """A metric that had values before the checkpoint is known to be logged."""
@@ -51,27 +59,34 @@ class Monitors:
     def _monitors(driver: Driver) -> list[str]:
         return list(dict.fromkeys(track.monitor for track in driver.tracks if track.monitor is not None))
 
-    def _new(self, run: LightningRun, driver: Driver, monitor: str) -> None:
-        value = run.metric(monitor)
-        if value is not None:
-            self._seen.add(monitor)
-            driver.metric(monitor, value)
+    def _take(self, driver: Driver, monitor: str, value: Any) -> bool:
+        """Give a value to the schedules, where it is a new one."""
+        if value is None:
+            return False
+        if isinstance(value, Tensor):
+            value, last = value.detach(), self._last.get(monitor)
+            if last is not None and last.dtype == value.dtype and last.device == value.device and last.is_set_to(value):
+                return False
+            self._last[monitor] = value
+        self._seen.add(monitor)
+        driver.metric(monitor, float(torch.as_tensor(value, dtype=torch.float64)))
+        return True
 
     def after_batch(self, run: LightningRun, driver: Driver) -> None:
         """Metrics that the train loop logs with every step."""
         for monitor in self._monitors(driver):
             if run.logged_on_step(monitor):
-                self._new(run, driver, monitor)
+                self._take(driver, monitor, run.logged(monitor))
 
     def after_epoch(self, run: LightningRun, driver: Driver) -> None:
         """Metrics that the train loop logs with every epoch."""
-        names = run.training_names()
+        names, epoch = run.training_names(), run.trainer.current_epoch
         for monitor in self._monitors(driver):
-            if monitor in names and not run.logged_on_step(monitor):
-                if self._taken.get(monitor) != run.trainer.current_epoch:
-                    self._new(run, driver, monitor)
-                self._taken[monitor] = run.trainer.current_epoch
-            elif monitor not in run.validation_names() and monitor not in names:
+            if self._taken.get(monitor) == epoch or run.logged_on_step(monitor):
+                continue
+            if monitor in names and self._take(driver, monitor, run.logged(monitor)):
+                self._taken[monitor] = epoch
+            elif monitor in names or monitor not in run.validation_names():
                 self._awaited.add(monitor)  # the module may log it in a hook that comes after this one
 
     def take_late(self, run: LightningRun, driver: Driver) -> None:
@@ -87,17 +102,13 @@ class Monitors:
             epoch = run.trainer.current_epoch
             if self._taken.get(monitor) == epoch or run.logged_on_step(monitor):
                 continue
-            value = run.epoch_value(monitor)
-            if value is not None:
-                self._seen.add(monitor)
+            if self._take(driver, monitor, run.logged_in_epoch(monitor)):
                 self._taken[monitor] = epoch
-                driver.metric(monitor, value)
 
     def _take_awaited(self, run: LightningRun, driver: Driver) -> None:
         for monitor in sorted(self._awaited):
-            if run.metric(monitor) is not None:
+            if self._take(driver, monitor, run.logged(monitor)):
                 self._awaited.discard(monitor)
-                self._new(run, driver, monitor)
 
     def check_awaited(self, run: LightningRun, driver: Driver) -> None:
         """Take what came at the very end of the epoch, and refuse what never came."""
@@ -114,7 +125,7 @@ class Monitors:
             if monitor not in names:
                 self._check_misspelt(run, monitor, names)
             elif not before:
-                self._new(run, driver, monitor)
+                self._take(driver, monitor, run.logged(monitor))
         self._validated = self._validated or not before
 
     def _check_misspelt(self, run: LightningRun, monitor: str, names: set[str]) -> None:

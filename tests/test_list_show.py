@@ -170,7 +170,13 @@ def test_a_schedule_of_ones_own(capsys: Any) -> None:
 
 
 def test_nothing_heavy_is_imported() -> None:
-    for words in (["list"], ["list", "--json"], ["show", "cosine"], ["completion", "bash"]):
+    for words in (
+        ["completion", "bash", "--for", "lr-configs pl"],
+        ["list"],
+        ["list", "--json"],
+        ["show", "cosine"],
+        ["completion", "bash"],
+    ):
         code = (
             f"import sys\nfrom lr_configs.commands import main\nassert main({words!r}) == 0\n"
             "assert not {'hydra', 'omegaconf', 'numpy', 'torch', 'matplotlib'} & set(sys.modules)"

@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -21,7 +22,7 @@ from lr_configs import Horizon, SchedulerConfigError, available
 from lr_configs.plan import resolve
 from lr_configs.registry import entry
 from lr_configs.sweeps import Pruning, current
-from lr_configs.sweeps.hydra_callback import Environment
+from lr_configs.sweeps.hydra_callback import Environment, JobManifest
 from lr_configs.sweeps.manifest import Job, Task, read
 from lr_configs.sweeps.optuna_sweep import FOLDER, OVERRIDES, SWEEP, Settings
 from lr_configs.sweeps.space import Space, read_space
@@ -305,6 +306,20 @@ def test_a_study_goes_on_after_failures_and_nan(folder: Path) -> None:
     assert f"6 of 6: {float(lines[5][2]):.3f}"[:12] in said
     assert f"by trial {best[1]}: scheduler={lines[best[1]][1]}" in said
     assert result["trials"] == {"complete": 4, "fail": 2}
+
+
+@pytest.mark.parametrize("multirun", [True, False])
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_sweep_says_which_of_its_jobs_have_failed(
+    fails: bool, multirun: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a single job Hydra says it itself."""
+    current.enter(Job(Task(tmp_path, ["a=1"], 3, multirun)))
+    returned = SimpleNamespace(_return_value=ValueError("as asked") if fails else 0.5)
+    JobManifest().on_job_end(OmegaConf.create({}), returned)
+    said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert said == (["job 3 failed: ValueError: as asked"] if fails and multirun else [])
+    assert read(tmp_path / "manifest.json").status == ("failed" if fails else "finished")
 
 
 def test_variables_of_a_job_are_forgotten_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,6 +83,18 @@ def test_a_misspelt_monitor_is_named_at_the_first_validation(wrong: str, hint: s
     with pytest.raises(SchedulerConfigError, match=f"monitor='{wrong}'.*did you mean '{hint}'"):
         fit(LRSchedulerCallback({**NODE, "monitor": wrong}), module, num_sanity_val_steps=sanity)
     assert len(module.rates) == (0 if sanity else 5)
+
+
+def test_a_metric_that_a_validation_leaves_out_is_no_misspelt_one() -> None:
+    class Rare(Tiny):
+        def validation_step(self, batch: Any, batch_idx: int) -> None:
+            self.log("val_loss", 1.0)
+            if self.current_epoch % 2 == 0:
+                self.log("val_rare", 1.0)
+
+    callback = LRSchedulerCallback({**NODE, "monitor": "val_rare"})
+    fit(callback, Rare(), max_epochs=5, num_sanity_val_steps=0)
+    assert values(callback) == 3
 
 
 def test_a_monitor_like_nothing_is_named_after_an_epoch() -> None:
@@ -168,3 +183,93 @@ def test_a_state_within_the_warmup_goes_on_with_it() -> None:
         opt.step()
         again.step(1.0)  # type: ignore[arg-type]
         assert rates(opt) == [pytest.approx(expected)]
+
+
+# ---------------------------------------------------------------------------------------- metrics that do not always come
+
+RANDOM = random.Random(7)
+VALUES = [RANDOM.lognormvariate(0, 1) for _ in range(100)]
+
+
+class Metrics(Tiny):
+    """Says which values there are, each with the number of the first update that it counts for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.due: list[tuple[int, float]] = []
+
+    def say(self, update: int) -> None:
+        self.log("m", VALUES[update])
+        self.due.append((update, VALUES[update]))
+
+
+class OfEveryOtherBatch(Metrics):
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        if batch_idx % 2 == 0:
+            self.say(self.global_step + 1)
+        return super().training_step(batch, batch_idx)
+
+
+class OfEveryOtherEpoch(Metrics):
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        end = 5 * (self.current_epoch + 1)
+        if self.current_epoch % 2 == 0:
+            self.log("m", VALUES[end], on_epoch=True, on_step=False)
+            if batch_idx == 4:
+                self.due.append((end, VALUES[end]))
+        return super().training_step(batch, batch_idx)
+
+
+class AtTheEndOfTheEpoch(Metrics):
+    """In the module's own hook, which comes behind ours."""
+
+    def on_train_epoch_end(self) -> None:
+        self.say(self.global_step)
+
+
+class AtTheEndOfSomeEpochs(Metrics):
+    def on_train_epoch_end(self) -> None:
+        if self.current_epoch != 1:
+            self.say(self.global_step)
+
+
+class OfEveryOtherValidation(Metrics):
+    def on_validation_epoch_end(self) -> None:
+        if not self.trainer.sanity_checking and self.global_step % 2 == 0:
+            self.say(self.global_step)
+
+
+def reduced(due: list[tuple[int, float]], updates: int) -> list[float]:
+    """A slow reference with a patience of 0: whatever is not better than the best halves the rate."""
+    rates = []
+    for update in range(updates):
+        best, rate = math.inf, 0.1
+        for _, value in (one for one in due if one[0] <= update):
+            rate, best = (rate, value) if value < best * (1 - 1e-4) else (rate / 2, best)
+        rates.append(rate)
+    return rates
+
+
+SOMETIMES = [OfEveryOtherBatch, OfEveryOtherEpoch, AtTheEndOfTheEpoch, AtTheEndOfSomeEpochs, OfEveryOtherValidation]
+HALVED = {"name": "reduce_on_plateau", "monitor": "m", "patience": 0, "factor": 0.5, "threshold_mode": "rel"}
+
+
+@pytest.mark.parametrize("cls", SOMETIMES)
+def test_every_value_counts_once(cls: Any) -> None:
+    """One that is not logged again is no new one, though callback_metrics still has it."""
+    module = fit(
+        LRSchedulerCallback(HALVED), cls(), max_epochs=6, val_check_interval=2 if "Validation" in cls.__name__ else None
+    )
+    assert len(module.due) >= 3
+    assert module.rates == pytest.approx(reduced(module.due, 30), rel=1e-12)
+
+
+@pytest.mark.parametrize("cls", SOMETIMES[2:4])
+@pytest.mark.parametrize("killed", [1, 2, 3])
+def test_every_value_counts_once_across_a_checkpoint(cls: Any, killed: int, tmp_path: Path) -> None:
+    """The checkpoint of an epoch's end has what the module has logged in its own hook."""
+    whole = fit(LRSchedulerCallback(HALVED), cls(), max_epochs=6)
+    save = pl.callbacks.ModelCheckpoint(tmp_path, save_last=True, save_on_train_epoch_end=True)
+    fit(LRSchedulerCallback(HALVED, resume="keep"), cls(), save, max_epochs=killed)
+    again = fit(LRSchedulerCallback(HALVED), cls(), max_epochs=6, ckpt=tmp_path / "last.ckpt")
+    assert again.rates == pytest.approx(whole.rates[5 * killed :], rel=1e-12)

@@ -447,6 +447,27 @@ def test_without_values_it_says_so() -> None:
     assert shown.panels[0].lines[0].y == [0.1]
 
 
+def test_a_picture_says_into_how_many_parts_it_was_cut() -> None:
+    long, short = Horizon(steps=10_000), Horizon(steps=40)
+    assert [picture([Subject("one_cycle", run)], bins=50).bins for run in (long, short)] == [50, 0]
+    assert picture([Subject("one_cycle", long)], bins=0).bins == 0
+
+
+@pytest.mark.parametrize(
+    ("length", "run"),
+    [
+        ("25050st", (100, 251)),
+        ("25000st", (100, 250)),
+        ("10001st", (100, 101)),
+        ("9st", (100, 100)),
+        ("101.5ep", (102, 100)),
+    ],
+)
+def test_a_run_in_which_what_is_written_can_be_seen(length: str, run: tuple[int, int]) -> None:
+    found = nominal_run(parse({"name": "step", "step_size": length}))
+    assert (found.epochs, found.steps_per_epoch) == run
+
+
 def test_of_a_long_run_so_many_steps_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spread evenly from the first to the last one, where it is not known where the curve turns."""
     monkeypatch.setattr(thin, "MOST", 100)

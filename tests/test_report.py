@@ -371,6 +371,11 @@ def test_an_early_ending_that_goes_on() -> None:
 E30 = Horizon(epochs=30, steps_per_epoch=20)
 MISFITS = {
     "cut": ({"name": "cosine", "T_max": 100}, E30, "cosine: T_max=100 epochs, the run has 30: it ends at 0.81 of the base rate"),
+    "cut above the base": (  # 0.5 - 0.24 * (1 + cos(pi * 599 / 999))
+        {"name": "one_cycle", "max_lr": 0.5, "total_steps": "100ep", "pct_start": 0.5},
+        E30,
+        "one_cycle: total_steps=2000 updates, the run has 600: it ends at 0.3339",
+    ),
     "cut behind a warmup": (
         {"name": "cosine", "T_max": "100ep", "warmup": "1ep"},
         E30,

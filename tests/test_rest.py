@@ -51,6 +51,20 @@ def test_the_epoch_in_progress_ends_early() -> None:
     assert resolve(node, left).params["milestones"] == [10, 30]
 
 
+def test_updates_at_the_ends_of_epochs_that_differ() -> None:
+    """Of those that are over as planned where they were as planned, else spread evenly; of the others as planned."""
+    run = Horizon(epochs=4, steps_per_epoch=[3, 5, 7, 9])
+    planned = rest([run], Made(updates=8, epochs=2))
+    assert planned is not None
+    assert [planned.updates_at(Fraction(i)) for i in range(5)] == [0, 3, 8, 15, 24]
+    other = rest([run], Made(updates=10, epochs=2))
+    assert other is not None
+    assert [other.updates_at(Fraction(i)) for i in range(5)] == [0, 5, 10, 17, 26]
+    within = rest([run], Made(updates=10, epochs=2, within=2))
+    assert within is not None
+    assert [within.updates_at(Fraction(i)) for i in range(5)] == [0, 3, 8, 15, 24]
+
+
 @pytest.mark.parametrize("horizon", [Horizon(steps=1000), Horizon(epochs=10)])
 @pytest.mark.parametrize(("within", "known"), [(None, 0), (0, 0), (3, 3)])
 def test_what_is_made_of_an_epoch_is_kept_where_its_length_is_unknown(

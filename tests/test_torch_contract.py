@@ -187,6 +187,14 @@ def test_a_cyclic_one_keeps_its_scale_function(module: Any, mode: Any) -> None:
     assert all(helpers.close(*pair) for pair in zip(walk(loaded, 12), walk(saved, 12), strict=True))
 
 
+def test_bases_out_of_a_state_with_tensors_are_numbers() -> None:
+    theirs = lr_scheduler.StepLR(helpers.optimizer(2, tensor=torch.float64), 2, 0.5)
+    assert all(isinstance(base, torch.Tensor) for base in theirs.state_dict()["base_lrs"])
+    loaded = schedulers.StepLR(helpers.optimizer(2), 2, 0.5)
+    loaded.load_state_dict(theirs.state_dict())
+    assert [type(base) for base in loaded.state_dict()["base_lrs"]] == [float, float]
+
+
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("steps", [0, 1, 5])
 def test_states_are_torchs_at_every_step(groups: int, steps: int) -> None:
