@@ -39,6 +39,14 @@ def check_can_be(run: LightningRun, monitor: str | None) -> None:
     )
 
 
+def _in_one_place(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are one in memory; False on a device that does not tell."""
+    try:
+        return one.dtype == other.dtype and one.device == other.device and one.is_set_to(other)
+    except (NotImplementedError, RuntimeError):
+        return False
+
+
 class Monitors:
     """Finds every newly logged value of a monitored metric, once."""
 
@@ -47,9 +55,7 @@ class Monitors:
         self._awaited: set[str] = set()
         self._validated = False
         self._taken: dict[str, int] = {}  # metric of the epoch -> epoch whose value was taken
-        self._last: dict[
-            str, Tensor
-        ] = {}  # metric -> its last value, which stays in callback_metrics until the next one
+        self._last: dict[str, Tensor] = {}  # metric -> the value that callback_metrics keeps until the next one
 
     def going_on(self, driver: Driver) -> None:
         """A metric that had values before the checkpoint is known to be logged."""
@@ -65,9 +71,9 @@ class Monitors:
             return False
         if isinstance(value, Tensor):
             value, last = value.detach(), self._last.get(monitor)
-            if last is not None and last.dtype == value.dtype and last.device == value.device and last.is_set_to(value):
+            if last is not None and _in_one_place(last, value):
                 return False
-            self._last[monitor] = value
+            self._last[monitor] = value  # kept, so that no other one takes its place
         self._seen.add(monitor)
         driver.metric(monitor, float(torch.as_tensor(value, dtype=torch.float64)))
         return True

@@ -187,6 +187,10 @@ def test_nothing_heavy_is_imported() -> None:
 # --- show -------------------------------------------------------------------------------------------------------------
 
 
+def test_show_in_a_wide_terminal_is_as_wide_as_text_is_read() -> None:
+    assert max(map(len, in_a_terminal("show", "cosine", columns=300, NO_COLOR="1"))) == 100
+
+
 @pytest.mark.parametrize("name", available())
 def test_show_has_all_of_it(name: str, capsys: Any) -> None:
     assert main(["show", name, "--json"]) == 0

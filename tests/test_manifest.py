@@ -432,10 +432,13 @@ def test_metrics_that_are_no_single_numbers_are_passed_over(tmp_path: Path) -> N
     found = Manifest(folder=str(tmp_path))
     found._job = Job(Task(tmp_path))
     found._take(SimpleNamespace(callback_metrics=metrics, global_step=4), unchanged=False)  # type: ignore[arg-type]
-    assert {name: series.points() for name, series in found._metrics.items()} == {
-        "one": [(4, 3.0)],
-        "plain": [(4, 0.5)],
-    }
+    points = {"one": [(4, 3.0)], "plain": [(4, 0.5)]}
+    assert {name: series.points() for name, series in found._metrics.items()} == points
+    for step, unchanged in ((4, True), (6, False)):  # of this moment already; as it was at the last end of an epoch
+        found._take(SimpleNamespace(callback_metrics=metrics, global_step=step), unchanged=unchanged)  # type: ignore[arg-type]
+        assert {name: series.points() for name, series in found._metrics.items()} == points
+    found._take(SimpleNamespace(callback_metrics=metrics, global_step=8), unchanged=True)  # type: ignore[arg-type]
+    assert found._metrics["one"].points() == [(4, 3.0), (8, 3.0)]
 
 
 def test_a_failure_before_there_is_a_job(tmp_path: Path) -> None:

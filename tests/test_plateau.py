@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as pl
+import torch
 from helpers import optimizer, rates
 from lightning_helpers import Tiny, fit, loader, trainer
 
@@ -248,6 +249,16 @@ def reduced(due: list[tuple[int, float]], updates: int) -> list[float]:
             rate, best = (rate, value) if value < best * (1 - 1e-4) else (rate / 2, best)
         rates.append(rate)
     return rates
+
+
+def test_on_a_device_that_does_not_tell_every_value_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(one: Any, other: Any) -> bool:
+        raise NotImplementedError
+
+    monkeypatch.setattr(torch.Tensor, "is_set_to", refuses)
+    callback = LRSchedulerCallback(NODE)
+    fit(callback, max_epochs=4)
+    assert values(callback) == 4
 
 
 SOMETIMES = [OfEveryOtherBatch, OfEveryOtherEpoch, AtTheEndOfTheEpoch, AtTheEndOfSomeEpochs, OfEveryOtherValidation]
