@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import pickle
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lr_configs import SchedulerConfigError
+from lr_configs import SchedulerConfigError, formula
 from lr_configs.formula import Formula
 
 NAMES = {
@@ -330,3 +332,84 @@ def test_messages_are_short() -> None:
         with pytest.raises(SchedulerConfigError) as caught:
             Formula(text)
         assert len(str(caught.value)) < 560
+
+
+# ---------------------------------------------------------------------------------------- at which steps it is checked
+
+
+def asked_for(text: str, steps: int | None, first: int, monkeypatch: Any) -> list[int]:
+    """Every step at which a formula is looked at, with less patience than usual."""
+    for name, value in (("_CHECKED_WHOLLY", 400), ("_CHECKED_SAMPLE", 50), ("_CHUNK", 16)):
+        monkeypatch.setattr(formula, name, value)
+    found: list[int] = []
+    one, looks = Formula(text), Formula._check_at
+
+    def look(self: Formula, t: Any) -> Any:
+        assert len(t) <= 1000
+        found.extend(int(step) for step in t)
+        return looks(self, t)
+
+    monkeypatch.setattr(Formula, "_check_at", look)
+    one.check_now(steps, first)
+    return found
+
+
+@pytest.mark.parametrize(("steps", "first"), [(1, 0), (16, 0), (17, 0), (400, 0), (400, 3), (100, 99), (32, 32)])
+def test_every_step_of_a_short_run_is_checked_once(steps: int, first: int, monkeypatch: Any) -> None:
+    assert asked_for("1", steps, first, monkeypatch) == list(range(first, steps))
+
+
+def test_of_a_run_of_unknown_length_the_first_thousand(monkeypatch: Any) -> None:
+    monkeypatch.setattr(formula, "_CHECKED_WHOLLY", 1000)
+    found: list[int] = []
+    monkeypatch.setattr(Formula, "_check_at", lambda self, t: found.extend(int(step) for step in t))
+    Formula("1").check_now(None, 2)
+    assert found == list(range(2, 1000))
+
+
+def test_of_a_long_run_the_beginning_the_end_and_a_sample(monkeypatch: Any) -> None:
+    found = asked_for("1 + t", 5000, 0, monkeypatch)
+    assert found[:50] == list(range(50))
+    assert found[-1000:] == list(range(4000, 5000))
+    between = {step for step in found if 50 <= step < 4000}
+    assert 35 <= len(between) <= 160  # spread evenly, and dense around the lowest one
+    assert max(b - a for a, b in itertools.pairwise(sorted(between))) <= 103
+    assert max(found) == 4999
+
+
+@pytest.mark.parametrize("lowest", [51, 100, 1234, 2600, 4998, 4999])
+def test_the_lowest_and_the_highest_step_are_found_between_the_samples(lowest: int, monkeypatch: Any) -> None:
+    for text in (f"1 + (t - {lowest}) ** 2", f"1 / (1 + (t - {lowest}) ** 2 / 1e7)"):
+        assert lowest in asked_for(text, 5000, 0, monkeypatch)
+
+
+@pytest.mark.parametrize("change", [60, 777, 3333, 4990])
+def test_both_sides_of_a_change_are_found_between_the_samples(change: int, monkeypatch: Any) -> None:
+    found = asked_for(f"1 if t < {change} else 2", 5000, 0, monkeypatch)
+    assert {change - 2, change - 1, change, change + 1} <= set(found)
+
+
+@given(st.lists(st.integers(0, 4), min_size=3, max_size=30), st.integers(1, 5))
+def test_valleys_are_the_lowest_local_minima(values: list[int], most: int) -> None:
+    lows = [
+        i
+        for i in range(1, len(values) - 1)
+        if values[i] <= min(values[i - 1], values[i + 1]) and values[i] < max(values[i - 1], values[i + 1])
+    ]
+    assert formula._valleys(np.array(values), most).tolist() == sorted(lows, key=lambda i: values[i])[:most]
+
+
+@given(st.lists(st.integers(1, 199), min_size=1, max_size=4, unique=True))
+def test_changes_of_a_sign_are_found_to_the_step(changes: list[int]) -> None:
+    """One between two samples; of two between the same ones the sign is the same again."""
+    at = sorted(changes)
+
+    def jumps(t: Any) -> list[Any]:
+        return [(-1.0) ** np.searchsorted(at, t, side="right"), np.ones_like(t)]
+
+    t = np.arange(0.0, 201.0, 10)
+    alone = [one for one in at if sum((one - 1) // 10 == (other - 1) // 10 for other in at) == 1]
+    found = formula._changes(jumps, 0, t, jumps(t)[0]).tolist()
+    assert [one for one in found if one in alone] == alone
+    assert len(found) >= len(alone)
+    assert formula._changes(jumps, 1, t, jumps(t)[1]).size == 0
