@@ -383,10 +383,25 @@ def test_the_lowest_and_the_highest_step_are_found_between_the_samples(lowest: i
         assert lowest in asked_for(text, 5000, 0, monkeypatch)
 
 
-@pytest.mark.parametrize("change", [60, 777, 3333, 4990])
+@pytest.mark.parametrize("change", [777, 3333, 4990, 4999])
 def test_both_sides_of_a_change_are_found_between_the_samples(change: int, monkeypatch: Any) -> None:
-    found = asked_for(f"1 if t < {change} else 2", 5000, 0, monkeypatch)
-    assert {change - 2, change - 1, change, change + 1} <= set(found)
+    """One that is neither the lowest nor the highest."""
+    text = f"1 if t < {change - 500} else 3 if t < {change - 300} else 2 if t < {change} else 2.5"
+    found = asked_for(text, 5000, 0, monkeypatch)
+    assert {change - 2, change - 1, change, min(change + 1, 4999)} <= set(found)
+    assert max(found) == 4999
+
+
+def test_a_formula_in_the_base_is_checked_when_the_base_is_known() -> None:
+    one = Formula("1 - base * t")
+    one.check(100)
+    assert one.of_base(0.001)(50) == 0.95
+    assert one.of_base(0.001) is one.of_base(0.001)
+    with pytest.raises(SchedulerConfigError, match="the factor is -"):
+        one.of_base(1.0)
+    with pytest.raises(SchedulerConfigError, match="the factor is -"):
+        Formula("1 - base * t", base=1.0).check(100)
+    assert Formula("1 - base * t").of_base(1.0)(2) == -1  # nobody has asked for a check
 
 
 @given(st.lists(st.integers(0, 4), min_size=3, max_size=30), st.integers(1, 5))
