@@ -384,6 +384,15 @@ def test_the_command(capsys: Any) -> None:
     assert main(["check", "step", "scheduler.step_size=95ep", *size, "--strict"]) == 1
 
 
+def test_an_error_that_is_nobody_s_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("lr_configs.composed.Finder", broken)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        main(["check", "cosine", "--epochs", "3"])
+
+
 def test_several(capsys: Any) -> None:
     assert main(["check", "scheduler=step", "scheduler.gamma=0.5,-1", "--epochs", "90", "--lr", "1"]) == 1
     out, error = capsys.readouterr()

@@ -302,6 +302,19 @@ def test_a_warmup_of_timms_from_above_the_rate() -> None:
         assert from_timm.converted("cosine", 20, {"warmup_epochs": 3, **keys}, lr).config.name == ours
 
 
+@pytest.mark.parametrize("prefix", [True, False])
+def test_a_plateau_of_timms_behind_a_warmup(prefix: bool) -> None:
+    """A constant has no clock that could run during it."""
+    keys = {"warmup_epochs": 3, "warmup_lr": 0.01, "warmup_prefix": prefix, "decay_rate": 0.5, "patience_epochs": 2}
+    found = from_timm.converted("plateau", 20, keys, 0.1)
+    assert (found.config.name, found.config.warmup, found.config.warmup_start_factor) == (
+        "reduce_on_plateau",
+        3,
+        0.01 / 0.1,
+    )
+    assert found.config.warmup_overlap is False
+
+
 def test_a_lowest_rate_of_0_in_transformers_is_one_of_ours() -> None:
     found = from_transformers.converted("cosine_with_min_lr", 10, 100, {"min_lr": 0}, None)
     assert (found.config.name, found.config.eta_min, found.notes) == ("cosine", 0.0, ())

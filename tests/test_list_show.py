@@ -274,6 +274,8 @@ def test_an_unknown_name(capsys: Any) -> None:
         (["check", "--config-dir", "conf", "--all", "--group"], "exp", ["experiment"]),
         (["check", "--config-dir"], "conf/exp", ["conf/experiment/"]),
         (["check", "--config-dir", "nowhere"], "x", []),
+        (["check", "--config-dir", "nowhere", "--config-name"], "", []),
+        (["check", "--config-dir", "nowhere", "--all", "--group"], "", []),
         (["check", "scheduler=["], "x", []),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,

@@ -17,7 +17,7 @@ import torch
 from helpers import CURVED, TORCH_NAMES, TWINS, T, close, optimizer, rates
 
 import lr_configs.schedulers as ours
-from lr_configs import build
+from lr_configs import SchedulerConfigError, build
 
 DROP_IN = {
     "LambdaLR": lambda m, o: m.LambdaLR(o, lambda t: 0.95**t),
@@ -620,6 +620,19 @@ def test_a_late_group_cycles_with_the_momentum_of_the_first() -> None:
         assert first == late != second
         up = 1 - abs(t - 4) / 4
         assert (first, second) == pytest.approx((0.8 - 0.3 * up, 0.9 - 0.3 * up))
+
+
+@pytest.mark.parametrize("step", [0, 1, 4])
+def test_what_goes_on_by_hand_needs_the_first_rates(step: int) -> None:
+    """At step 0, too: what the groups hold is not taken for them."""
+    node = {"name": "exponential", "gamma": 0.5, "last_epoch": step}
+    with pytest.raises(
+        SchedulerConfigError, match=f"last_epoch={step}: resuming by hand needs the optimizer's own state"
+    ):
+        build(node, optimizer())
+    opt = optimizer()
+    opt.param_groups[0].update(initial_lr=0.4, lr=0.4 * 0.5**step)
+    assert build(node, opt).get_last_lr() == pytest.approx([0.4 * 0.5 ** (step + 1)])
 
 
 def test_one_cycle_goes_on_by_hand_from_groups_that_have_its_rates() -> None:

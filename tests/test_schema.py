@@ -26,7 +26,7 @@ from lr_configs.hydra_store import node
 from lr_configs.kinds import Choice, Flag, FormulaKind, Kind, LengthKind, Lengths, Number, OrNull, PerGroup, Text
 from lr_configs.registry import entry, parse
 from lr_configs.schedules.piecewise import Points
-from lr_configs.schema import json_schema, written
+from lr_configs.schema import json_schema, opened, written
 from lr_configs.stages import Stages
 
 ROOT = Path(__file__).parents[1]
@@ -192,6 +192,12 @@ WRONG: dict[str, Any] = {
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong(case: str) -> None:
     assert complaints(validator(), WRONG[case])
+
+
+def test_editors_are_told_what_to_write_where_there_are_words() -> None:
+    said = opened({"type": "number"}, "a number")
+    assert said["errorMessage"] == said["patternErrorMessage"] == "Write a number"
+    assert not {"errorMessage", "patternErrorMessage"} & opened({"type": "number"}, "").keys()
 
 
 def test_a_schema_of_one_schedule_takes_no_other() -> None:
