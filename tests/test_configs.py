@@ -58,6 +58,9 @@ def test_what_a_schedule_computes_with_is_no_instance(name: str) -> None:
         of_all = inspect.getattr_static(SchedulerConfig, key, None)
         if isinstance(of_all, (staticmethod, classmethod)) and not key.startswith("__"):
             assert type(inspect.getattr_static(entry(name), key)) is type(of_all), key
+        own = inspect.getattr_static(entry(name), key)
+        if inspect.isfunction(own):
+            assert next(iter(inspect.signature(own).parameters)) == "self", key
 
 
 @pytest.mark.parametrize("name", available())

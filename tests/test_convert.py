@@ -318,6 +318,11 @@ def test_a_plateau_of_timms_behind_a_warmup(prefix: bool) -> None:
     assert found.config.warmup_overlap is False
 
 
+@pytest.mark.parametrize(("warmup", "keys", "scale"), [(0, {}, 10_000), (30, {}, 30), (30, {"timescale": 7}, 7)])
+def test_the_timescale_of_transformers(warmup: int, keys: dict[str, Any], scale: int) -> None:
+    assert from_transformers.converted("inverse_sqrt", warmup, 100, keys, 0.1).config.timescale == scale
+
+
 def test_a_lowest_rate_of_0_in_transformers_is_one_of_ours() -> None:
     found = from_transformers.converted("cosine_with_min_lr", 10, 100, {"min_lr": 0}, None)
     assert (found.config.name, found.config.eta_min, found.notes) == ("cosine", 0.0, ())

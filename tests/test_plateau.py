@@ -284,3 +284,10 @@ def test_every_value_counts_once_across_a_checkpoint(cls: Any, killed: int, tmp_
     fit(LRSchedulerCallback(HALVED, resume="keep"), cls(), save, max_epochs=killed)
     again = fit(LRSchedulerCallback(HALVED), cls(), max_epochs=6, ckpt=tmp_path / "last.ckpt")
     assert again.rates == pytest.approx(whole.rates[5 * killed :], rel=1e-12)
+
+
+def test_another_fit_knows_nothing_of_the_metrics_of_the_last() -> None:
+    callback = LRSchedulerCallback(HALVED)
+    fit(callback, AtTheEndOfTheEpoch(), max_epochs=2)
+    with pytest.raises(SchedulerConfigError, match="monitor='m': no metric of this name was logged"):
+        fit(callback, Tiny(), max_epochs=2)

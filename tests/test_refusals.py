@@ -21,6 +21,17 @@ from lr_configs import (
 )
 
 
+def test_what_cannot_be_shown_hides_nothing() -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise RuntimeError("not even this")
+
+    assert (
+        str(SchedulerConfigError("gamma", Broken(), "this is no number", "Write 0.1"))
+        == "gamma=<Broken>: this is no number. Write 0.1."
+    )
+
+
 class Unreadable(torch.optim.lr_scheduler.LRScheduler):
     __signature__ = "none"
 

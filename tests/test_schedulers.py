@@ -635,6 +635,11 @@ def test_what_goes_on_by_hand_needs_the_first_rates(step: int) -> None:
     assert build(node, opt).get_last_lr() == pytest.approx([0.4 * 0.5 ** (step + 1)])
 
 
+def test_a_cycle_without_a_length_is_refused() -> None:
+    with pytest.raises(SchedulerConfigError, match="total_steps=None: the cycle needs its length"):
+        build({"name": "one_cycle", "total_steps": None}, optimizer())
+
+
 def test_one_cycle_goes_on_by_hand_from_groups_that_have_its_rates() -> None:
     for module in (T, ours):
         with pytest.raises(KeyError, match="initial_lr"):

@@ -300,6 +300,21 @@ def test_several_join_at_several_steps(node: Any) -> None:
     assert rates(opt) == pytest.approx(schedule.curve.rates(10), rel=1e-12)
 
 
+@pytest.mark.parametrize("name", ["lambda", "multiplicative"])
+def test_a_late_group_goes_by_the_last_of_several_functions(name: str) -> None:
+    opt = optimizer(3)
+    texts = [["0.9 ** t", "0.8 ** t", "0.5 ** t"], ["0.9", "0.8", "0.5"]][name == "multiplicative"]
+    schedule: Any = build({"name": name, "lr_lambda": texts, "interval": "step"}, opt, RUN)
+    step(opt, schedule, 2)
+    join(opt, 0.05)
+    step(opt, schedule)
+    assert rates(opt)[3] == pytest.approx(0.025)
+    assert len(schedule.state_dict()["base_lrs"]) == 4
+    opt.param_groups.pop()
+    step(opt, schedule)
+    assert rates(opt) == pytest.approx([0.1 * 0.9**4, 0.05 * 0.8**4, 0.1 / 3 * 0.5**4])
+
+
 @pytest.mark.parametrize("shape", ["linear", "cosine", "1-sqrt", "1-square", "exponential", "geometric"])
 def test_the_floor_of_a_late_group_with_a_decay_of_every_shape(shape: str) -> None:
     """What it brings is its rate until the decay, which leads to the floor that the others have."""
