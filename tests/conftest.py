@@ -16,6 +16,13 @@ os.environ.setdefault("PL_DISABLE_FORK", "1")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not os.environ.get("LR_CONFIGS_SLOW"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: `LR_CONFIGS_SLOW=1 make test` runs it, as .ci/run does"))
+
+
 @pytest.fixture(autouse=True)
 def what_hydra_may_call() -> Iterator[None]:
     """The list that docs/hydra.md names; Hydra 1.4 calls nothing else, and Hydra 1.3 has no such list."""

@@ -824,7 +824,9 @@ def lines_of(process: subprocess.Popen[str], count: int) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize(("example", "count", "kill"), [("plain_loop.py", 64, 21), ("fabric.py", 48, 15)])
+@pytest.mark.parametrize(
+    ("example", "count", "kill"), [("plain_loop.py", 64, 21), pytest.param("fabric.py", 48, 15, marks=pytest.mark.slow)]
+)
 def test_an_example_is_killed_and_goes_on(example: str, count: int, kill: int, tmp_path: Path) -> None:
     script = str(ROOT / "examples" / example)
 

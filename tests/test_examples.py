@@ -114,6 +114,7 @@ def test_a_sweep_over_every_schedule(tmp_path: Path) -> None:
     assert all(len(result["rates"]) == 32 for result in found)
 
 
+@pytest.mark.slow
 def test_jobs_of_one_process_do_not_influence_each_other(tmp_path: Path) -> None:
     """Three schedules, one after another, have the rates, the metrics and the weights of three processes."""
     import torch

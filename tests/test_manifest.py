@@ -611,7 +611,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn"])
+@pytest.mark.parametrize("strategy", ["ddp", pytest.param("ddp_spawn", marks=pytest.mark.slow)])
 def test_one_of_several_processes_writes(strategy: str, tmp_path: Path) -> None:
     (tmp_path / "job.py").write_text(DDP.format(tests=str(Path(__file__).parent), node=NODE))
     done = together([sys.executable, "job.py", strategy], tmp_path, "job")

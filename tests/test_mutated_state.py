@@ -199,7 +199,7 @@ def check(seed: int) -> list[str]:
     return [f"{line}silently {[round(r[0], 5) for r in rates]}, not {[round(r[0], 5) for r in due]}"]
 
 
-@pytest.mark.parametrize("block", range(8))
+@pytest.mark.parametrize("block", [*range(4), *(pytest.param(block, marks=pytest.mark.slow) for block in range(4, 8))])
 def test_damaged_checkpoints(block: int) -> None:
     problems = [line for seed in range(block * 200, block * 200 + 200) for line in check(seed)]
     assert not problems, f"{len(problems)} mutations" + "".join(problems[:12])

@@ -49,7 +49,7 @@ NODE = {"name": "cosine", "interval": "step", "warmup": 2}
 TWO = {"strategy": "ddp", "devices": 2}
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn"])
+@pytest.mark.parametrize("strategy", ["ddp", pytest.param("ddp_spawn", marks=pytest.mark.slow)])
 def test_two_processes_have_the_same_rates_and_one_line(strategy: str, tmp_path: Path) -> None:
     rates, out = launch(tmp_path, {**NODE, "verbose": True}, strategy=strategy, devices=2)
     assert len(rates) == 2
@@ -67,6 +67,7 @@ def test_a_checkpoint_of_two_processes_resumes_on_two_and_is_refused_or_stretche
     assert again[0] == again[1] == whole[0][5:]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_two_processes_resumes_on_one(tmp_path: Path) -> None:
     # the same number of updates: half the batches in each epoch
     whole, _ = launch(tmp_path, NODE, **TWO)

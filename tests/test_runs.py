@@ -278,7 +278,7 @@ def go_on(
     return problems
 
 
-@pytest.mark.parametrize("block", range(8))
+@pytest.mark.parametrize("block", [*range(4), *(pytest.param(block, marks=pytest.mark.slow) for block in range(4, 8))])
 def test_runs_and_resumes(block: int) -> None:
     problems = [line for seed in range(block * 20, block * 20 + 20) for line in check(seed)]
     assert not problems, "".join(problems)

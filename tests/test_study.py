@@ -107,6 +107,7 @@ def page() -> str:
     return (ROOT / "docs/study.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_tiny_one_runs(tmp_path: Path) -> None:
     """Both calls, and the script that takes their numbers."""
     for words in CALLS.values():
