@@ -351,6 +351,10 @@ def test_a_number_at_the_end_of_an_axis_is_left_out_where_it_has_no_room(columns
     assert (len(row), row.strip()) == (columns + 3, shown)
 
 
+def test_more_lines_than_letters() -> None:
+    assert [braille._letter(style) for style in (0, 1, 24, 25, 26, 27)] == ["a", "b", "y", "z", "a", "b"]
+
+
 def test_numbers() -> None:
     assert [number(x) for x in (1e-5, 0.001, 0.012345, 123.4, 1234.5, 1e7, -0.5)] == [
         "1.0e-05", "0.001", "0.0123", "123", "1234", "1.0e+07", "-0.5",

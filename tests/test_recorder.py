@@ -17,12 +17,31 @@ import torch
 from helpers import CURVED, TWINS, optimizer, rates
 
 from lr_configs import Horizon, available, curve, register, registry
+from lr_configs.departures import Departures
 from lr_configs.driver import Driver
 from lr_configs.recorder import BINS, GROUPS, ROOM, Recorder, Series, Watch
 from lr_configs.run import PlainRun
 
 EPOCHS, PER_EPOCH = 12, 10
 RUN = Horizon(epochs=EPOCHS, steps_per_epoch=PER_EPOCH)
+
+
+@pytest.mark.parametrize(
+    ("planned", "actual", "expected"),
+    [
+        ([1, 1, 1], [2, 1, 1], [(1, "edited by hand (x0.5)")]),  # the first ratio is what there was before
+        ([0, 1, 1], [0, 2, 2], []),
+        ([0, 0, 0], [0, 0, 0], []),
+        ([1, 1, 1, 1], [1, 3, 3, 3], [(1, "edited by hand (x3)")]),
+        ([1, 0, 1, 1], [1, 0, 1, 2], [(3, "edited by hand (x2)")]),
+        ([1, 0.5, 0, 0.5], [2, 1, 0, 2], [(3, "edited by hand (x2)")]),
+        ([1, 1 + 1e-10, 1], [1, 1, 1], []),
+    ],
+)
+def test_where_a_ratio_changes(planned: list[float], actual: list[float], expected: list[tuple[int, str]]) -> None:
+    x = np.arange(len(planned))
+    found = Departures().edits(x, [0] * len(planned), np.array(planned, float), np.array(actual, float))
+    assert list(found) == expected
 
 
 class Loop:
