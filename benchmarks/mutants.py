@@ -345,16 +345,22 @@ class Reach:
     by_line: dict[str, dict[int, set[str]]]  # file -> line -> tests ("" at import)
 
     def tests(self, mutant: Mutant, budget: float) -> list[str]:
-        """Tests to run, the quick ones first, as many as fit into the budget."""
+        """Tests to run, as many as fit into the budget: those that reach it, the quick ones first, then others of their files.
+
+        What one test has computed, a cache or a fixture keeps for those behind it.
+        """
         lines = self.by_line.get(mutant.path, {})
         found = set().union(*(lines.get(line, set()) for line in mutant.lines))
         if "" in found or (found and mutant.at_import):  # whatever uses the file may notice
             found = set().union(*lines.values())
-        usable = sorted(
-            (self.seconds[name], name) for name in found if name in self.seconds and name not in self.failed
-        )
+        files = {name.partition("::")[0] for name in found}
+        beside = {name for name in self.seconds if name.partition("::")[0] in files} - found
+        usable = [
+            sorted((self.seconds[name], name) for name in some if name in self.seconds and name not in self.failed)
+            for some in (found, beside)
+        ]
         kept, spent = [], 0.0
-        for seconds, name in usable:
+        for seconds, name in itertools.chain(*usable):
             spent += seconds
             if kept and spent > budget:
                 break

@@ -100,6 +100,10 @@ def register(
     >>> remove("decay_of_the_doctest")
     """
 
+    if not isinstance(name, str):
+        own = getattr(name, "__name__", "fading")
+        raise SchedulerConfigError("name", name, "a schedule is registered under a name", f"Write @register({own!r})")
+
     def take(what: Any) -> Any:
         add(config_of(name, what, defaults or {}), replace=replace)
         return what

@@ -18,12 +18,13 @@ from lightning_helpers import Tiny, fit
 from omegaconf import OmegaConf
 
 from lr_configs import Horizon, LRSchedulerCallback, SchedulerConfigError, available, build, check
-from lr_configs.checking import CALLBACK_KEYS, Checked, check_schedule
+from lr_configs.checking import CALLBACK_KEYS, Checked, _groups, check_schedule
 from lr_configs.commands import main
 from lr_configs.composed import find
 from lr_configs.driver import Driver
 from lr_configs.optimizer_keys import number_at, optimizer_keys
 from lr_configs.plan import Plan
+from lr_configs.registry import parse
 from lr_configs.run import Facts, PlainRun, resolve_for
 from lr_configs.run_size import RunSize
 
@@ -245,6 +246,16 @@ def test_values_for_groups_of_an_optimizer_that_is_not_known(low: Any) -> None:
     ):
         (found,) = find({"scheduler": {**OURS, **node}, "trainer": TRAINER, "optimizer": SGD})
         assert check_schedule(found, found.size).error is None
+
+
+def test_a_group_that_is_named_twice_is_one() -> None:
+    low = {"head": 0.01, "body": 0.0}
+    node = {
+        "name": "sequential",
+        "stages": [{"name": "cosine", "eta_min": low, "length": "20%"}, {"name": "cosine", "eta_min": low}],
+    }
+    found = _groups(parse(node), RunSize().given(lr=0.1))
+    assert found == ((0.1, 0.1), ("head", "body"))
 
 
 def test_what_no_size_makes_right_is_refused() -> None:

@@ -89,6 +89,11 @@ def test_constructors_look_like_torchs(name: str) -> None:
         ]
 
 
+def test_keys_are_given_by_name() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        StepLRConfig("step")  # type: ignore[misc]
+
+
 def test_a_whole_number_of_periods_is_an_integer() -> None:
     for value, kind in ((2.0, int), ("2", int), (2, int), (1.5, float)):
         assert type(parse({"name": "cosine_warm_restarts", "T_mult": value}).T_mult) is kind  # type: ignore[attr-defined]

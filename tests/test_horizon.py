@@ -55,6 +55,12 @@ def test_units(value: Any, interval: str, expected: tuple[int, str]) -> None:
     assert T_max(value, interval=interval) == expected
 
 
+def test_how_large_a_number_may_be() -> None:
+    assert Horizon(steps=10**15).total_steps == 10**15
+    with pytest.raises(SchedulerConfigError, match="steps=1000000000000001"):
+        Horizon(steps=10**15 + 1)
+
+
 def test_room_is_said_in_the_units_that_are_known() -> None:
     epochs, own = Length(Fraction(5), "ep"), Length(Fraction(5), "")
     assert Clock("step", 1, Horizon(steps=200)).room_in_words(epochs, 0, 10) == "10 updates"

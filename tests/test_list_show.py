@@ -169,6 +169,18 @@ def test_a_schedule_of_ones_own(capsys: Any) -> None:
         registry.remove("fading_here")
 
 
+def test_a_module_of_one_s_own_is_imported_first(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    (tmp_path / "mine_to_show.py").write_text(
+        "import lr_configs\ndef to_show(t, T, *, depth=0.5):\n    return depth\nlr_configs.register('to_show', to_show)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        assert main(["show", "to_show", "--import", "mine_to_show"]) == 0
+        assert "depth: 0.5" in capsys.readouterr().out
+    finally:
+        registry.remove("to_show")
+
+
 def test_nothing_heavy_is_imported() -> None:
     for words in (
         ["completion", "bash", "--for", "lr-configs pl"],

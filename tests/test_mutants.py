@@ -95,8 +95,8 @@ def test_a_mistake_knows_the_lines_of_its_statement():
 
 
 def test_the_tests_of_a_mistake():
-    by_line = {"a.py": {1: {""}, 9: {"t::slow", "t::quick"}, 12: {"t::broken"}, 13: {"t::other"}}}
-    seconds = {"t::slow": 5.0, "t::quick": 1.0, "t::broken": 1.0, "t::other": 2.0}
+    by_line = {"a.py": {1: {""}, 9: {"t::slow", "t::quick"}, 12: {"t::broken"}, 13: {"u::other"}}}
+    seconds = {"t::slow": 5.0, "t::quick": 1.0, "t::broken": 1.0, "u::other": 2.0, "u::beside": 0.1, "v::none": 0.1}
     found = Reach(seconds, {"t::broken"}, defaultdict(dict, by_line))
 
     def tests(path: str, lines: range, budget: float, at_import: bool = False) -> list[str]:
@@ -104,10 +104,11 @@ def test_the_tests_of_a_mistake():
 
     assert tests("a.py", range(9, 13), 10) == ["t::quick", "t::slow"]
     assert tests("a.py", range(9, 13), 5) == ["t::quick"]
-    assert tests("a.py", range(1, 2), 10) == ["t::quick", "t::other", "t::slow"]
+    assert tests("a.py", range(1, 2), 10) == ["t::quick", "u::other", "t::slow", "u::beside"]
     assert tests("a.py", range(20, 21), 10) == tests("b.py", range(9, 10), 10) == []
-    assert tests("a.py", range(13, 14), 10) == ["t::other"]
-    assert tests("a.py", range(13, 14), 10, at_import=True) == ["t::quick", "t::other", "t::slow"]
+    assert tests("a.py", range(13, 14), 10) == ["u::other", "u::beside"]
+    assert tests("a.py", range(13, 14), 2) == ["u::other"]
+    assert tests("a.py", range(13, 14), 10, at_import=True) == ["t::quick", "u::other", "t::slow", "u::beside"]
 
 
 def test_a_few_files_come_first():

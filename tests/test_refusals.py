@@ -21,6 +21,16 @@ from lr_configs import (
 )
 
 
+def test_a_decorator_without_a_name_is_refused_at_once() -> None:
+    with pytest.raises(
+        SchedulerConfigError, match=r"name=.*a schedule is registered under a name\. Write @register\('mine'\)"
+    ):
+
+        @register  # type: ignore[arg-type]
+        def mine(t: Any, T: Any) -> float:
+            return 1.0
+
+
 def test_what_cannot_be_shown_hides_nothing() -> None:
     class Broken:
         def __repr__(self) -> str:
