@@ -99,7 +99,6 @@ def register(
     0.5
     >>> remove("decay_of_the_doctest")
     """
-
     if not isinstance(name, str):
         own = getattr(name, "__name__", "fading")
         raise SchedulerConfigError("name", name, "a schedule is registered under a name", f"Write @register({own!r})")
