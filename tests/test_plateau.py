@@ -168,6 +168,17 @@ def test_every_change_is_printed(verbose: bool, capsys: Any) -> None:
     assert rates(opt) == [0.025]
 
 
+def test_torchs_count_is_one_of_metrics() -> None:
+    opt = optimizer(1)
+    opt.param_groups[0]["initial_lr"] = 0.1
+    schedule: Any = build({**NODE, "warmup": 5, "last_epoch": 3, "interval": "step"}, opt)
+    assert (schedule.state_dict()["last_epoch"], schedule.position) == (0, 4)
+    for value in (None, None, 1.0, 1.0):  # during the warmup none counts
+        opt.step()
+        schedule.step(value)
+    assert (schedule.state_dict()["last_epoch"], schedule.position) == (2, 8)
+
+
 def test_a_state_within_the_warmup_goes_on_with_it() -> None:
     node = {**NODE, "warmup": "4st", "warmup_start_factor": 0.2, "interval": "step"}
     schedule = build(node, first := optimizer(1))
