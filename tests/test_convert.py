@@ -164,6 +164,12 @@ def test_a_decay_of_no_steps_in_transformers(kept: int) -> None:
     assert found.config.name == ("warmup_stable_decay" if kept else "lambda")
 
 
+def test_momenta_of_a_cycle_of_torch() -> None:
+    cycle = T.CyclicLR(optimizer(2), 0.01, 0.1, base_momentum=[0.5, 0.6], max_momentum=0.7)
+    found: Any = convert.torch(cycle)
+    assert (found.base_momentum, found.max_momentum) == ([0.5, 0.6], [0.7, 0.7])
+
+
 def test_lowest_rates_of_a_plateau_of_torch() -> None:
     for lows, ours in (([0.01, 0.02], [0.01, 0.02]), ([0.01, 0.01], 0.01), (0.03, 0.03)):
         assert convert.torch(T.ReduceLROnPlateau(optimizer(2), min_lr=lows)).min_lr == ours  # type: ignore[attr-defined]

@@ -209,6 +209,29 @@ def test_the_time_stamp_moves_while_a_job_runs(tmp_path: Path, monkeypatch: pyte
 # --- a job -----------------------------------------------------------------------------------------------------------
 
 
+def test_a_job_that_runs_after_all(tmp_path: Path) -> None:
+    job = Job(Task(tmp_path))
+    job.end("failed", "too early", 1.0)
+    job.reopen()
+    assert not job.ended
+    assert {key: job.data[key] for key in ("status", "reason", "value", "ended")} == {
+        "status": "running", "reason": None, "value": None, "ended": None,
+    }  # fmt: skip
+    job.end("finished")
+    assert manifest(tmp_path)["status"] == "finished"
+
+
+@pytest.mark.parametrize(("cls", "status"), [("Failing", "running"), ("Interrupted", "killed")])
+def test_a_job_that_hydra_ends_is_ended_here_by_an_interruption_alone(cls: str, status: str, tmp_path: Path) -> None:
+    current.enter(Job(Task(tmp_path)))
+    try:
+        with pytest.raises((RuntimeError, SystemExit)):
+            fit(LRSchedulerCallback(NODE), globals()[cls](), Manifest())
+        assert manifest(tmp_path)["status"] == status
+    finally:
+        current.leave()
+
+
 def test_how_long_a_job_has_run_and_how_old_its_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
