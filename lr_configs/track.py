@@ -180,9 +180,9 @@ class Track:
         if self.timeline.last is not None:
             held = resume.number(self.timeline.last)
             return held if self.last is None else min(held, self.last)
-        if self.monitor is not None or self.end is None or horizon is None:
+        if self.monitor is not None or horizon is None:
             return None
-        return last_step(self.end)
+        return self.last if self.end is None else last_step(self.end)
 
     def end_early(self, steps: int, shape: str, horizon: Horizon | None) -> Ending:
         """Bring the rates down to what they would be at the end, or to 0 where that is no lower."""

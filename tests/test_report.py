@@ -141,6 +141,20 @@ def test_the_same_after_a_resume(name: str, policy: str, later: Horizon, more: d
     assert peak == pytest.approx(real[1], rel=1e-3), line
 
 
+@pytest.mark.parametrize("policy", ["strict", "keep", "stretch", "restart"])
+@pytest.mark.parametrize(
+    "node", [{"name": "exponential", "gamma": 0.99, "interval": "step"}, {"name": "step", "step_size": 3}]
+)
+def test_a_run_without_an_end_goes_on_in_one_that_has_one(node: dict[str, Any], policy: str) -> None:
+    first = Training(node, OPEN).start()
+    for _ in range(20):
+        first.optimizer.step()
+    first.driver.end_epoch(0)
+    again = Training(node, RUN, policy).start(first.state())
+    assert "->" in again.said[0]
+    assert promised(again.said[0]) == shown(again.train().rates)
+
+
 FALL, LOW = {"name": "exponential", "gamma": 0.1}, {"name": "lambda", "lr_lambda": "0.1"}
 #: at a boundary in the middle of a long run, and near its beginning
 PEAKS = {
