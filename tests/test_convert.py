@@ -157,6 +157,11 @@ def test_a_decay_that_is_longer_than_the_run() -> None:
     assert caught.value.remedy == "Write at most 90"
 
 
+def test_a_decay_right_behind_the_warmup() -> None:
+    found: Any = from_transformers.converted("warmup_stable_decay", 10, 100, {"num_decay_steps": 90}, 0.1)
+    assert (found.config.total_steps, found.config.decay, found.config.warmup) == (90, 90, 10)
+
+
 @pytest.mark.parametrize("kept", [0, 1])
 def test_a_decay_of_no_steps_in_transformers(kept: int) -> None:
     """The rate falls at once, by the formula: no schedule of ours has a decay of nothing."""

@@ -55,6 +55,12 @@ def test_units(value: Any, interval: str, expected: tuple[int, str]) -> None:
     assert T_max(value, interval=interval) == expected
 
 
+def test_how_long_a_length_may_be_written() -> None:
+    assert T_max("0" * 56 + "10st")[0] == 10
+    with pytest.raises(SchedulerConfigError, match="this is not a length"):
+        T_max("0" * 57 + "10st")
+
+
 def test_how_large_a_number_may_be() -> None:
     assert Horizon(steps=10**15).total_steps == 10**15
     with pytest.raises(SchedulerConfigError, match="steps=1000000000000001"):
