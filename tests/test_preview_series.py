@@ -560,6 +560,8 @@ def test_updates_and_epochs_in_pairs() -> None:
     assert epoch_knots([Horizon(epochs=3, steps_per_epoch=4)], [12]) == ((0, 0), (12, 3))
     assert epoch_knots([Horizon(steps=10, steps_per_epoch=4)], [10]) == ((0, 0), (10, 2.5))
     assert epoch_knots([Horizon(steps=10)], [10]) == ()
+    part = epoch_knots([Horizon(steps=5, steps_per_epoch=[1, 2, 3])], [5])
+    assert part == ((0, 0), (1, 1), (3, 2), (5, pytest.approx(8 / 3)))
     assert epoch_knots([Horizon(steps=8, steps_per_epoch=4), Horizon(steps=12, steps_per_epoch=4)], [8, 12])[-1] == (
         12,
         3,
