@@ -355,8 +355,8 @@ class LightningRun:
 
     def metric(self, name: str) -> float | None:
         """The value of a metric."""
-        value = self.trainer.callback_metrics.get(name)
-        return None if value is None else float(torch.as_tensor(value, dtype=torch.float64))
+        value = self.logged(name)
+        return None if value is None else number_of(value)
 
     def training_names(self) -> set[str]:
         """Names under which the train loop has logged."""
@@ -389,6 +389,11 @@ class LightningRun:
                 continue
             return results._get_cache(metric, on_step=False)
         return None
+
+
+def number_of(value: Any) -> float:
+    """What was logged as a number."""
+    return float(torch.as_tensor(value, dtype=torch.float64))
 
 
 def _names(results: Any) -> set[str]:

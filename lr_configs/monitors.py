@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from lr_configs.driver import Driver
 from lr_configs.errors import SchedulerConfigError, nearest
-from lr_configs.lightning_run import LightningRun
+from lr_configs.lightning_run import LightningRun, number_of
 
 
 def unknown(monitor: str, names: set[str]) -> SchedulerConfigError:
@@ -75,7 +74,7 @@ class Monitors:
                 return False
             self._last[monitor] = value  # kept, so that no other one takes its place
         self._seen.add(monitor)
-        driver.metric(monitor, float(torch.as_tensor(value, dtype=torch.float64)))
+        driver.metric(monitor, number_of(value))
         return True
 
     def after_batch(self, run: LightningRun, driver: Driver) -> None:

@@ -110,8 +110,10 @@ class Asked:
 
     def lost(self, made: Made) -> tuple[int, int, int] | None:
         """Where the trainer has lost its place: the epoch, the updates that it makes in all, and those that were planned."""
+        if self.epoch is None:
+            return None
         left, known = self.rest(made), rest(self.limits, made)
-        if self.epoch is None or left is None or known is None:
+        if left is None or known is None:
             return None
         total, planned = int(left.total(by_epoch=False) or 0), int(known.total(by_epoch=False) or 0)
         return None if total == planned else (self.epoch.ended, total, planned)
