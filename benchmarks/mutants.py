@@ -60,12 +60,12 @@ NOTICED = ("killed", "hung")
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mistake: the text of a file with it, the lines of the statement that it sits in, and whether that runs at import."""
+    """One mistake: the text of a file with it, and the lines of the statement and of the function that it sits in."""
 
     path: str
     kind: str
     lines: range
-    at_import: bool
+    function: range  # empty where it runs at import
     make: Callable[[], str | None] = field(compare=False, repr=False)
 
 
@@ -78,12 +78,8 @@ def operators() -> dict[str, Any]:
 def sites(path: str, text: str) -> Iterator[list[Mutant]]:
     """Places of a file that can be mutated, each with the ways to do it."""
     tree = ast.parse(text)
-    silent, same, statements, inside = (
-        silent_ranges(tree),
-        identities(tree),
-        statement_lines(tree),
-        function_lines(tree),
-    )
+    silent, same = silent_ranges(tree), identities(tree)
+    statements, functions = statement_lines(tree), function_lines(tree)
     found: dict[tuple[Any, ...], list[Mutant]] = defaultdict(list)
     nodes = list(ast_nodes(get_ast(text)))
     for name, operator in operators().items():
@@ -92,11 +88,12 @@ def sites(path: str, text: str) -> Iterator[list[Mutant]]:
             unseen = [*silent, *same] if name in _IDENTITY else silent
             if not any(first <= start and end <= last for first, last in unseen):
                 make = by_operator(text, operator, occurrence)
-                mutant = Mutant(path, name, statements[start[0]], start[0] not in inside, make)
+                mutant = Mutant(path, name, statements[start[0]], functions[start[0]], make)
                 found[(name.split("Operator_")[0], start, end)].append(mutant)
     yield from found.values()
     for statement in droppable(tree):
-        yield [Mutant(path, "DropStatement", statements[statement.lineno], False, by_dropping(text, statement))]
+        lines, function = statements[statement.lineno], functions[statement.lineno]
+        yield [Mutant(path, "DropStatement", lines, function, by_dropping(text, statement))]
 
 
 def by_operator(text: str, operator: Any, occurrence: int) -> Callable[[], str | None]:
@@ -195,10 +192,14 @@ def statement_lines(tree: ast.Module) -> dict[int, range]:
     return found
 
 
-def function_lines(tree: ast.Module) -> set[int]:
-    """Lines of the bodies of functions; all others run at import."""
-    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    return {line for node in functions for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1)}
+def function_lines(tree: ast.Module) -> dict[int, range]:
+    """Line -> lines of the body of the innermost function around it; of all others none, which run at import."""
+    found: dict[int, range] = defaultdict(lambda: range(0))
+    for node in ast.walk(tree):  # outer ones first
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = range(node.body[0].lineno, (node.end_lineno or 0) + 1)
+            found.update(dict.fromkeys(lines, lines))
+    return found
 
 
 def draw(number: int, seed: int, only: str) -> list[tuple[Mutant, str]]:
@@ -267,13 +268,24 @@ def enter(folder: Path, log: Path) -> None:
         del sys.modules[name]
 
 
-class Watcher:
+class Failing:
+    """A pytest plugin that says which tests failed."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.names.add(report.nodeid)
+
+
+class Watcher(Failing):
     """A pytest plugin that says how long each test took, whether it passed, and which lines it reached."""
 
     def __init__(self, measured: coverage.Coverage) -> None:
+        super().__init__()
         self.measured = measured
         self.seconds: dict[str, float] = {}
-        self.failed: set[str] = set()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -285,13 +297,12 @@ class Watcher:
         self.measured.switch_context("")
         return result
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            self.failed.add(report.nodeid)
-
 
 def watch(folder: Path, files: list[str], into: Path) -> None:
-    """Run tests under coverage, their processes included; in a process of its own."""
+    """Run tests under coverage, their processes included; in a process of its own.
+
+    Those that fail run again without it: Hydra, for one, shows another page of errors where somebody traces it.
+    """
     enter(folder, into / "log")
     settings, data = into / "coveragerc", into / "data"
     settings.write_text(
@@ -308,7 +319,11 @@ def watch(folder: Path, files: list[str], into: Path) -> None:
     finally:
         measured.stop()
         measured.save()
-    (into / "tests.json").write_text(json.dumps([watcher.seconds, sorted(watcher.failed)]))
+    failing = Failing()
+    if watcher.names:
+        del os.environ["COVERAGE_PROCESS_START"]
+        pytest.main([*PYTEST, *sorted(watcher.names)], plugins=[failing])
+    (into / "tests.json").write_text(json.dumps([watcher.seconds, sorted(failing.names)]))
 
 
 class Chosen:
@@ -347,11 +362,14 @@ class Reach:
     def tests(self, mutant: Mutant, budget: float) -> list[str]:
         """Tests to run, as many as fit into the budget: those that reach it, the quick ones first, then others of their files.
 
-        What one test has computed, a cache or a fixture keeps for those behind it.
+        What one test has computed, a cache or a fixture keeps for those behind it; and what a killed process has reached, nobody
+        knows: tests of the function around it, or of the file, may have been there.
         """
         lines = self.by_line.get(mutant.path, {})
         found = set().union(*(lines.get(line, set()) for line in mutant.lines))
-        if "" in found or (found and mutant.at_import):  # whatever uses the file may notice
+        if not found:
+            found = set().union(*(lines.get(line, set()) for line in mutant.function))
+        if not found or "" in found or not mutant.function:  # whatever uses the file may notice
             found = set().union(*lines.values())
         files = {name.partition("::")[0] for name in found}
         beside = {name for name in self.seconds if name.partition("::")[0] in files} - found

@@ -77,10 +77,12 @@ def test_equality_with_an_only_object_is_identity(side: str):
     assert any("a == b" in text for text, _ in made("def f(a, b):\n    return a is b\n"))
 
 
-def test_a_mistake_knows_whether_it_runs_at_import():
-    found = {text: mutant.at_import for text, mutant in made(CODE)}
-    assert found[CODE.replace("LIMIT: int | None = 3", "LIMIT: int | None = 4")]
-    assert not found[CODE.replace("step * 2", "step * 3")]
+def test_a_mistake_knows_the_function_around_it_or_that_it_runs_at_import():
+    found = {text: mutant.function for text, mutant in made(CODE)}
+    assert not found[CODE.replace("LIMIT: int | None = 3", "LIMIT: int | None = 4")]
+    assert found[CODE.replace("step * 2", "step * 3")] == range(8, 16)
+    inner = "def f():\n    def g():\n        return 1\n    return 2\n"
+    assert {text: mutant.function for text, mutant in made(inner)}[inner.replace("1", "2")] == range(3, 4)
 
 
 def test_every_mistake_is_a_program_with_one_place_changed():
@@ -99,16 +101,20 @@ def test_the_tests_of_a_mistake():
     seconds = {"t::slow": 5.0, "t::quick": 1.0, "t::broken": 1.0, "u::other": 2.0, "u::beside": 0.1, "v::none": 0.1}
     found = Reach(seconds, {"t::broken"}, defaultdict(dict, by_line))
 
-    def tests(path: str, lines: range, budget: float, at_import: bool = False) -> list[str]:
-        return found.tests(Mutant(path, "", lines, at_import, lambda: None), budget)
+    def tests(path: str, lines: range, budget: float, function: range = range(9, 15)) -> list[str]:
+        return found.tests(Mutant(path, "", lines, function, lambda: None), budget)
 
     assert tests("a.py", range(9, 13), 10) == ["t::quick", "t::slow"]
     assert tests("a.py", range(9, 13), 5) == ["t::quick"]
     assert tests("a.py", range(1, 2), 10) == ["t::quick", "u::other", "t::slow", "u::beside"]
-    assert tests("a.py", range(20, 21), 10) == tests("b.py", range(9, 10), 10) == []
+    assert tests("b.py", range(9, 10), 10) == []
     assert tests("a.py", range(13, 14), 10) == ["u::other", "u::beside"]
     assert tests("a.py", range(13, 14), 2) == ["u::other"]
-    assert tests("a.py", range(13, 14), 10, at_import=True) == ["t::quick", "u::other", "t::slow", "u::beside"]
+    whole = ["t::quick", "u::other", "t::slow", "u::beside"]
+    assert tests("a.py", range(13, 14), 10, function=range(0)) == whole
+    # of a line that nobody is seen at: those of the function around it, or of the file
+    assert tests("a.py", range(20, 21), 10, function=range(13, 21)) == ["u::other", "u::beside"]
+    assert tests("a.py", range(20, 21), 10, function=range(15, 21)) == whole
 
 
 def test_a_few_files_come_first():
