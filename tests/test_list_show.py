@@ -284,6 +284,7 @@ def test_an_unknown_name(capsys: Any) -> None:
         (["check", "--config-dir", "conf"], "experiment/notes=s", ["experiment/notes=step"]),
         (["check", "--config-dir", "conf", "--config-name"], "", ["config"]),
         (["check", "--config-dir", "conf", "--all", "--group"], "exp", ["experiment"]),
+        (["check", "--config-dir", "conf", "--config-name", "nothing", "--all", "--group"], "exp", []),
         (["check", "--config-dir"], "conf/exp", ["conf/experiment/"]),
         (["check", "--config-dir", "nowhere"], "x", []),
         (["check", "--config-dir", "nowhere", "--config-name"], "", []),

@@ -491,6 +491,7 @@ def test_the_csv_of_a_run() -> None:
     assert read(LIGHTNING, "val_loss") == Metric((0.8, 0.75), (10, 20), "update", "metric.csv")
     assert read(LIGHTNING, "train_loss").values == (0.9, 0.7)
     assert read("epoch,loss\n0,1\n2,0.5\n4,nan\n", "loss").at == (1, 3, 5)
+    assert read("epoch,loss\n0,1\n0.5,2\n1,3\n", "loss").at == (1, 1.5, 2)
     assert read("step,loss\n5,1\n5,2\n5.5,3\n", "loss").at == (6, 6, 6.5)
     assert read("1.0\n0.5\n", "loss").timed() == [(1, 1.0), (2, 0.5)]
     assert read("\ufeffwhatever\n1\n\n", "loss").values == (1.0,)

@@ -50,7 +50,10 @@ def made() -> Any:
 
 
 def test_it_is_driven_without_torchs_warnings(made: Any) -> None:
-    """The order of the calls is the driver's affair, and no step is given an epoch."""
+    """The order of the calls is the driver's affair, also of those of a jump, and no step is given an epoch."""
+    fresh: Any = build(NODE, optimizer(2))
+    fresh.jump(3)
+    fresh.jump(1)
     assert made.is_stage is False
     for t in range(1, 6):
         made.advance()
