@@ -58,8 +58,8 @@ class Adapter:
         self.scheduler: Any = None
         self.updates = 0
 
-    def attach(self, known: list[Any], module: Any) -> None:
-        """Make the scheduler on one of the run's optimizers, or find its own among them.
+    def attach(self, known: list[Any], module: Any, gives_way: Callable[[str, Any, set[str]], bool]) -> None:
+        """Make the scheduler on one of the run's optimizers, or find its own among them, unless it gives way to another.
 
         Raises:
             SchedulerConfigError: for what cannot be stepped, and for another run's optimizer.
@@ -68,6 +68,10 @@ class Adapter:
         own = getattr(self._source, "optimizer", None) if there else None
         if own is None:
             own = known[optimizers.find(known, module, self._key)]
+        name = type(self._source).__name__ if there else getattr(self._source, "__name__", str(self._source))
+        self.scheduler, self._optimizer = None, own
+        if gives_way(name, own, {getattr(self._source, "param_group_field", "lr")}):  # as timm calls it
+            return
         made = self._source if there else self._source(own)
         if isinstance(made, LRScheduler):
             raise SchedulerConfigError(
@@ -128,7 +132,9 @@ class Adapter:
         self._hook = None
 
     def save(self) -> dict[str, Any]:
-        """How far it is, and the scheduler's own state, if it has one."""
+        """How far it is, and the scheduler's own state, if it has one; nothing of one that gave way."""
+        if self.scheduler is None:
+            return {}
         has_state = hasattr(self.scheduler, "state_dict")
         return {"updates": self.updates, **({"scheduler": self.scheduler.state_dict()} if has_state else {})}
 
@@ -166,10 +172,10 @@ class Adapters:
     def __len__(self) -> int:
         return len(self._adapters)
 
-    def attach(self, known: list[Any], module: Any) -> None:
-        """Make or find each on its optimizer."""
+    def attach(self, known: list[Any], module: Any, gives_way: Callable[[str, Any, set[str]], bool]) -> None:
+        """Make or find each on its optimizer; `gives_way` tells whether it is left out, for its name and what it drives."""
         for one in self._adapters:
-            one.attach(known, module)
+            one.attach(known, module, gives_way)
 
     def start(self, updates: int, epochs: int) -> None:
         """Go on after so many updates and epochs."""
@@ -188,7 +194,7 @@ class Adapters:
 
     def save(self, checkpoint: dict[str, Any]) -> None:
         """Put their states into a checkpoint, where they have begun."""
-        if self._adapters and all(one.scheduler is not None for one in self._adapters):
+        if any(one.scheduler is not None for one in self._adapters):
             checkpoint[KEY] = [one.save() for one in self._adapters]
 
     def load(self, checkpoint: Mapping[str, Any]) -> None:

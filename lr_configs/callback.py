@@ -63,8 +63,8 @@ class LRSchedulerCallback(Callback):
             that holds what it trains (``generator``).
         total_steps: updates of the run, where the trainer cannot tell or should not; for several optimizers, a mapping
             with the keys of `schedulers`.
-        on_existing: what to do where the module returns a scheduler of its own: ``error``, ``replace`` it or ``keep``
-            it (and attach nothing).
+        on_existing: what to do where a scheduler that the module returns drives the same: ``error``, ``replace`` it or ``keep``
+            it (and leave out the callback's).
         resume: what to do where a checkpoint's schedule is another one: ``strict`` refuses and lists the differences;
             ``keep`` continues the old schedule and holds its last rate; ``stretch`` spreads what was left of it over what
             is left of the run; ``restart`` begins the new one.
@@ -171,7 +171,7 @@ class LRSchedulerCallback(Callback):
         self.__dict__.pop("on_train_batch_start", None)
         if not self.log and not self.progress_bar:
             self.__dict__["on_train_batch_start"] = None
-        self.foreign.attach(list(trainer.optimizers), pl_module)
+        self.foreign.attach(list(trainer.optimizers), pl_module, partial(_gives_way, the_run, self.on_existing))
         self._take_schedules(trainer, pl_module, the_run, self.driver)
         for track in self.driver.tracks:
             check_can_be(the_run, track.monitor)
@@ -181,21 +181,22 @@ class LRSchedulerCallback(Callback):
             self._decide(the_run, self.driver)
 
     def _take_schedules(self, trainer: Trainer, module: LightningModule, the_run: LightningRun, driver: Driver) -> None:
+        asked = [one for one in self.asked if _may_drive(the_run, self.on_existing, module, *one)]
         existing = list(the_run.records)
-        if self.asked and existing:
-            if self.on_existing == "error":
-                raise _two_schedules(self.asked[0][1].name, type(existing[0].scheduler).__name__)
-            if self.on_existing == "replace":
-                the_run.drop(existing)
-                existing = []
         if self.tensor_lr:
             for optimizer in trainer.optimizers:
                 optimizers.make_rates_tensors(optimizer)
         for record in existing:
             if is_ours(record.scheduler) and record.scheduler.plan is not None:
                 _adopt(the_run, driver, record)
-        if not existing:
-            self._attach(trainer, module, the_run, driver)
+        for key, config in asked:
+            optimizer = trainer.optimizers[optimizers.find(trainer.optimizers, module, key)]
+            driver.remember(optimizer, the_run.groups(optimizer))
+            try:
+                scheduler = driver.drive(config, optimizer, str(key or 0))
+            except SchedulerConfigError as error:
+                raise (error.within(f"schedulers.{key}") if key else error) from None
+            the_run.take(scheduler, scheduler.plan)
         check_keys(self.total_steps, [track.key for track in driver.tracks])
         idle = not driver.tracks and not self.foreign
         if idle and not (existing and self.on_existing == "keep") and not the_run.none_on_purpose:
@@ -205,16 +206,6 @@ class LRSchedulerCallback(Callback):
                 "the callback has nothing to drive: it has no schedule, and the module builds none of ours",
                 "Write scheduler: ${scheduler} under the callback (scheduler: none where the rate is constant on purpose)",
             )
-
-    def _attach(self, trainer: Trainer, module: LightningModule, the_run: LightningRun, driver: Driver) -> None:
-        for key, config in self.asked:
-            optimizer = trainer.optimizers[optimizers.find(trainer.optimizers, module, key)]
-            driver.remember(optimizer, the_run.groups(optimizer))
-            try:
-                scheduler = driver.drive(config, optimizer, str(key or 0))
-            except SchedulerConfigError as error:
-                raise (error.within(f"schedulers.{key}") if key else error) from None
-            the_run.take(scheduler, scheduler.plan)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Decide how to go on, where the strategy restores after the set-up."""
@@ -400,13 +391,32 @@ class LRSchedulerCallback(Callback):
 # ---------------------------------------------------------------------------------------- what the module built
 
 
-def _two_schedules(ours: str, theirs: str) -> SchedulerConfigError:
-    return SchedulerConfigError(
-        "scheduler",
-        ours,
-        f"the module's configure_optimizers returns a {theirs} already, and both would drive the rate",
-        f"Return only the optimizer, or set on_existing=replace (drop the {theirs}) or on_existing=keep",
-    )
+def _may_drive(
+    the_run: LightningRun, on_existing: str, module: LightningModule, key: str | None, config: SchedulerConfig
+) -> bool:
+    several = the_run.trainer.optimizers
+    unnamed = key is None and len(several) != 1  # which one it is for is refused later, if it is for any
+    optimizer = None if unnamed else several[optimizers.find(several, module, key)]
+    return not _gives_way(the_run, on_existing, config.name, optimizer, config.drives)
+
+
+def _gives_way(
+    the_run: LightningRun, on_existing: str, name: str, optimizer: Optimizer | None, params: set[str]
+) -> bool:
+    """Whether a schedule of the callback's is left out, for what the module's own drive already."""
+    rivals = the_run.rivals(optimizer, params)
+    if rivals and on_existing == "error":
+        theirs, both = type(rivals[0].scheduler).__name__, params & optimizers.driven(rivals[0].scheduler)
+        raise SchedulerConfigError(
+            "scheduler",
+            name,
+            f"the module's configure_optimizers returns a {theirs} already, and both would drive "
+            + ("the rate" if "lr" in both else min(both)),
+            f"Return only the optimizer, or set on_existing=replace (drop the {theirs}) or on_existing=keep",
+        )
+    if on_existing == "replace":
+        the_run.drop(rivals)
+    return bool(rivals) and on_existing == "keep"
 
 
 def _adopt(the_run: LightningRun, driver: Driver, record: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,7 @@ from lr_configs.curve_tree import Curve, bind
 from lr_configs.errors import SchedulerConfigError, nearest
 from lr_configs.groups import check_base
 from lr_configs.horizon import Horizon
-from lr_configs.optimizer_keys import check_momentum, check_number
+from lr_configs.optimizer_keys import check_apart, check_momentum, check_number
 from lr_configs.own import SteppedConfig
 from lr_configs.plan import Plan, last_step, resolve
 from lr_configs.registry import CLASS_MODULES, HYDRA_KEYS, parse
@@ -344,16 +345,14 @@ def _check_callback(node: dict[str, Any]) -> None:
 
 def _check_drives(found: list[Found]) -> None:
     """Refuse two schedules of one hyper-parameter of one optimizer."""
-    driven: dict[tuple[str | None, str], Found] = {}
+    there: dict[str | None, list[tuple[str, SchedulerConfig]]] = defaultdict(list)
     for one in found:
-        other = driven.setdefault((one.optimizer, one.size.param), one)
-        if other is not one:
-            raise SchedulerConfigError(
-                "schedulers" if one.optimizer else "scheduler",
-                one.key,
-                f"{other.key} drives {one.size.param} already",
-                "Give each a param of its own, or multiply the two: name=chained",
-            )
+        try:
+            config = parse(one.node)
+        except SchedulerConfigError:  # which is said of the schedule itself
+            continue
+        check_apart("schedulers" if one.optimizer else "scheduler", one.key, config, there[one.optimizer])
+        there[one.optimizer].append((one.key, config))
 
 
 def unused(finder: Finder) -> list[str]:

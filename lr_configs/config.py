@@ -28,6 +28,7 @@ from lr_configs.kinds import (
     Text,
     check_length,
 )
+from lr_configs.optimizer_keys import MOMENTUM
 from lr_configs.shapes import FALLING, HINTS
 from lr_configs.warmup import WARMUP_SHAPES
 
@@ -424,6 +425,17 @@ class SchedulerConfig:
     def metric_driven(self) -> bool:
         """Whether the schedule reacts to the metric `monitor`."""
         return any(child.metric_driven for _, child in self.children())
+
+    @property
+    def moves_momentum(self) -> bool:
+        """Whether momentum (or beta1) moves along."""
+        own = type(self).momentum is not SchedulerConfig.momentum and getattr(self, "cycle_momentum", True)
+        return own or any(child.moves_momentum for _, child in self.children())
+
+    @property
+    def drives(self) -> set[str]:
+        """The hyper-parameters that it writes: `param`, and what moves along."""
+        return {self.param, *(MOMENTUM if self.moves_momentum else ())}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that builds an equal config."""

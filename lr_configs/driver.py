@@ -28,7 +28,9 @@ from torch.optim import Optimizer
 
 from lr_configs import optimizers, report, resume
 from lr_configs.builder import build_plan
+from lr_configs.config import SchedulerConfig
 from lr_configs.errors import SchedulerConfigError
+from lr_configs.optimizer_keys import check_apart
 from lr_configs.plan import Plan, resolve
 from lr_configs.registry import parse
 from lr_configs.report import Facts
@@ -89,6 +91,7 @@ class Driver:
             SchedulerConfigError: where the schedule does not fit the run or the optimizer.
         """
         config = parse(scheduler)
+        self._check_apart(config, optimizer, key)
         self.remember(optimizer)
         plan = self.run.resolve(config, key=key, optimizer=optimizer)
         built = build_plan(plan, optimizer, printer=self.run.say)
@@ -97,20 +100,16 @@ class Driver:
 
     def adopt(self, scheduler: Any, key: str = "0") -> None:
         """Drive a scheduler of ours that is built already, by its own plan."""
+        self._check_apart(scheduler.plan.config, scheduler.optimizer, key)
         self.remember(scheduler.optimizer)
         self._add(key, scheduler.optimizer, scheduler, scheduler.plan)
 
+    def _check_apart(self, config: SchedulerConfig, optimizer: Optimizer, key: str) -> None:
+        there = [track.plan.config for track in self.tracks if track.optimizer is optimizer]
+        check_apart("schedulers", config.name, config, [(one.name, one) for one in there], key)
+
     def _add(self, key: str, optimizer: Optimizer, scheduler: Any, plan: Plan) -> None:
-        param = plan.config.param
-        for track in self.tracks:
-            if track.optimizer is optimizer and track.plan.config.param == param:
-                raise SchedulerConfigError(
-                    "schedulers",
-                    plan.config.name,
-                    f"{track.plan.config.name} drives {param} of optimizer {key} already",
-                    "Give each a param of its own, or multiply the two: name=chained",
-                )
-        bases = tuple(optimizers.base_rates(self._groups[id(optimizer)], param))
+        bases = tuple(optimizers.base_rates(self._groups[id(optimizer)], plan.config.param))
         self.tracks.append(Track(key, optimizer, scheduler, Asked(plan, bases, ()), self.run))
 
     # -------------------------------------------------------------------------------- going on

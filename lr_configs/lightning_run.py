@@ -280,6 +280,15 @@ class LightningRun:
         record.interval, record.frequency = plan.interval, Frequency(plan.frequency)
         record.reduce_on_plateau, record.monitor = plan.config.metric_driven, plan.config.monitor
 
+    def rivals(self, optimizer: Optimizer | None, params: set[str]) -> list[LRSchedulerConfig]:
+        """Those of Lightning's list that drive one of these hyper-parameters of the optimizer (None: of any)."""
+        return [
+            record
+            for record in self.records
+            if optimizer is None or getattr(record.scheduler, "optimizer", optimizer) is optimizer
+            if optimizers.driven(record.scheduler) & params
+        ]
+
     def drop(self, records: list[LRSchedulerConfig]) -> None:
         """Take schedulers out of Lightning's list, and what they wrote out of their optimizers."""
         for record in records:

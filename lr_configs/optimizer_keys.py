@@ -8,6 +8,8 @@ from typing import Any
 from lr_configs.errors import SchedulerConfigError, nearest
 
 _ADAM: Mapping[str, Any] = {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0}
+#: what a schedule moves along with the rate, as groups that have it name it
+MOMENTUM = ("momentum", "betas.0")
 #: class -> what its groups hold, with the defaults of its constructor
 _DEFAULTS: dict[str, Mapping[str, Any]] = {
     "ASGD": {"lr": 0.01, "lambd": 0.0001, "alpha": 0.75, "t0": 1e6, "weight_decay": 0},
@@ -65,6 +67,33 @@ def check_number(keys: Mapping[str, Any], param: str, whose: str) -> None:
         raise SchedulerConfigError(
             "param", param, f"{whose} has no such number", f"{nearest(param, numeric)}Known: {', '.join(numeric)}"
         )
+
+
+def check_apart(key: str, name: str, config: Any, others: Iterable[tuple[str, Any]], optimizer: str = "") -> None:
+    """Refuse a schedule of a hyper-parameter that another schedule of the same optimizer writes.
+
+    Args:
+        key: for the error.
+        name: what the error calls the schedule.
+        config: of the schedule.
+        others: names and configs of those that are there already.
+        optimizer: what the error calls the optimizer.
+
+    Raises:
+        SchedulerConfigError: where both write one.
+    """
+    for other, there in others:
+        both = config.drives & there.drives
+        if both:
+            param = next((one for one in (config.param, there.param) if one in both), MOMENTUM[0])
+            raise SchedulerConfigError(
+                key,
+                name,
+                f"{other} drives {param}{optimizer and f' of optimizer {optimizer}'} already",
+                "Give each a param of its own, or multiply the two: name=chained"
+                if config.param == there.param
+                else "Write cycle_momentum=false where it only moves along",
+            )
 
 
 def check_momentum(keys: Iterable[str], wanted: bool, key: str) -> None:

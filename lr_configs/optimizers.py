@@ -9,7 +9,9 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from lr_configs.config import SchedulerConfig
 from lr_configs.errors import SchedulerConfigError, nearest
+from lr_configs.optimizer_keys import MOMENTUM
 from lr_configs.torch_classes.order import allow_wrapped_step
 
 Group = dict[str, Any]
@@ -122,6 +124,15 @@ def base_rates(groups: Iterable[Group], param: str) -> list[float]:
         value = group.get(f"initial_{param}", group[key][int(index)] if index else group[key])
         values.append(float(value))
     return values
+
+
+def driven(scheduler: Any) -> set[str]:
+    """The hyper-parameters that a scheduler writes, as far as it tells."""
+    config = getattr(getattr(scheduler, "plan", None), "config", None)
+    if isinstance(config, SchedulerConfig):
+        return config.drives
+    moved = MOMENTUM if getattr(scheduler, "cycle_momentum", False) else ()
+    return {getattr(scheduler, "param", "lr"), *moved}
 
 
 def put_back(optimizer: Optimizer, groups: list[Group], params: Iterable[str]) -> None:

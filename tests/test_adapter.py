@@ -114,6 +114,36 @@ def test_each_optimizer_has_its_own(tmp_path: Any) -> None:
         fit(LRSchedulerCallback(schedulers={"generator": EpochsAlone}), Two(), batches=2, max_epochs=1)
 
 
+class TwoWithOne(Two):
+    """Of which the module drives the first by itself."""
+
+    def configure_optimizers(self) -> Any:
+        first, second = super().configure_optimizers()
+        self.own = torch.optim.lr_scheduler.StepLR(first, 1, 0.5)
+        return [first, second], [self.own]
+
+    def on_train_epoch_end(self) -> None:
+        self.own.step()
+
+
+@pytest.mark.filterwarnings("ignore:Using ModelCheckpoint with manual optimization")
+def test_one_that_gives_way_leaves_the_others_their_states(tmp_path: Any) -> None:
+    def callback() -> Any:
+        schedulers = {"0": EpochsAlone, "1": lambda o: Foreign(o, False)}
+        return LRSchedulerCallback(schedulers=schedulers, on_existing="keep")
+
+    save = ModelCheckpoint(tmp_path, every_n_train_steps=3, save_top_k=-1, filename="{step}")
+    whole = fit(callback(), TwoWithOne(), save, batches=4, max_epochs=2).both
+    assert whole == [[0.1] * 4 + [0.05] * 4, [0.1 / (1 + n) for n in range(16)]]
+    ckpt = str(tmp_path / "step=9.ckpt")
+    assert fit(callback(), TwoWithOne(), ckpt=ckpt, batches=4, max_epochs=2).both == [whole[0][3:], whole[1][6:]]
+    # the module's own drives another optimizer than this one
+    alone = LRSchedulerCallback(schedulers={"1": {"name": "exponential", "gamma": 0.5}})
+    assert fit(alone, TwoWithOne(), batches=4, max_epochs=2).both == [whole[0], [0.1] * 8 + [0.05] * 8]
+    with pytest.raises(SchedulerConfigError, match=r"scheduler='EpochsAlone': .* returns a StepLR already"):
+        fit(LRSchedulerCallback(schedulers={"0": EpochsAlone}), TwoWithOne(), batches=4, max_epochs=2)
+
+
 def test_what_cannot_be_attached() -> None:
     torchs = LRSchedulerCallback(lambda o: torch.optim.lr_scheduler.ConstantLR(o))
     with pytest.raises(SchedulerConfigError, match="scheduler='ConstantLR': this is a scheduler of torch's kind"):

@@ -281,6 +281,115 @@ def test_a_module_with_a_scheduler_is_an_error_that_names_both() -> None:
     np.testing.assert_allclose(replaced.rates, expected("cosine", Horizon(epochs=3, steps_per_epoch=5)))
 
 
+WEIGHT_DECAY = {"name": "linear", "param": "weight_decay", "start_factor": 0.5, "interval": "step"}
+MOMENTUM = {**WEIGHT_DECAY, "param": "momentum"}
+ONE_CYCLE = {"name": "one_cycle", "max_lr": 0.5}
+RISING = np.linspace(0.5, 1, 6)[[0, 1, 2, 3, 4, *[5] * 10]]
+
+
+class OwnCycle(Tiny):
+    """Returns torch's one-cycle, which moves momentum along."""
+
+    def configure_optimizers(self) -> Any:
+        optimizer = super().configure_optimizers()
+        cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.5, total_steps=20)
+        return [optimizer], [{"scheduler": cycle, "interval": "step"}]
+
+
+class Halved:
+    """A scheduler of another library."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self.optimizer = optimizer
+
+    def step(self, epoch: int) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = 0.1 * 0.5**epoch
+
+
+def both(given: Any, module: Any, **kwargs: Any) -> tuple[list[float], list[float], list[float]]:
+    """Rates, weight decays and momenta of a run."""
+    watch = Watch()
+    fit(LRSchedulerCallback(given, **kwargs), module, watch)
+    rates, decays, momenta = zip(*watch.seen, strict=True)
+    return list(rates), list(decays), list(momenta)
+
+
+class Watch(pl.Callback):
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, float, float]] = []
+
+    def on_before_optimizer_step(self, trainer: Any, module: Any, optimizer: Any) -> None:
+        (group,) = optimizer.param_groups
+        self.seen.append((group["lr"], group["weight_decay"], group["momentum"]))
+
+
+@pytest.mark.parametrize("on_existing", ["error", "replace", "keep"])
+def test_what_drives_something_else_stands_beside_the_modules_own(on_existing: str) -> None:
+    steps = np.repeat([0.1, 0.01, 0.001], 5)
+    for given, column in ((WEIGHT_DECAY, 1), (MOMENTUM, 2)):
+        found = both(given, Own(weight_decay=0.1, momentum=0.9), on_existing=on_existing)
+        np.testing.assert_allclose(found[0], steps)
+        np.testing.assert_allclose(found[column], (0.1, 0.1, 0.9)[column] * RISING)
+
+
+@pytest.mark.parametrize("own", [Own, OwnCycle])
+def test_of_several_only_what_drives_the_same_gives_way(own: Any) -> None:
+    alone = Watch()
+    fit(None, own(weight_decay=0.1, momentum=0.9), alone)
+    rates, _, momenta = zip(*alone.seen, strict=True)
+    kept = both(["cosine", WEIGHT_DECAY], own(weight_decay=0.1, momentum=0.9), on_existing="keep")
+    assert (kept[0], kept[2]) == (list(rates), list(momenta))
+    np.testing.assert_allclose(kept[1], 0.1 * RISING)
+    replaced = both(["cosine", WEIGHT_DECAY], own(weight_decay=0.1, momentum=0.9), on_existing="replace")
+    np.testing.assert_allclose(replaced[0], expected("cosine", Horizon(epochs=3, steps_per_epoch=5)))
+    np.testing.assert_allclose(replaced[1], 0.1 * RISING)
+    assert set(replaced[2]) == {0.9}
+
+
+def test_what_moves_along_is_driven_as_well() -> None:
+    with pytest.raises(SchedulerConfigError, match="returns a OneCycleLR already, and both would drive momentum"):
+        both(MOMENTUM, OwnCycle(momentum=0.9))
+    own = OwnCycle(momentum=0.9)
+    alone = Watch()
+    fit(None, own, alone)
+    assert both(MOMENTUM, OwnCycle(momentum=0.9), on_existing="keep")[2] == [seen[2] for seen in alone.seen]
+    replaced = both(MOMENTUM, OwnCycle(momentum=0.9), on_existing="replace")
+    np.testing.assert_allclose(replaced[2], 0.9 * RISING)
+    assert set(replaced[0]) == {0.1}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([ONE_CYCLE, MOMENTUM], "schedulers='linear': one_cycle drives momentum of optimizer 0 already. Write cycle_mom"),
+        ([MOMENTUM, ONE_CYCLE], "schedulers='one_cycle': linear drives momentum of optimizer 0 already"),
+        ([{"name": "sequential", "stages": [{"name": "linear", "length": 4}, ONE_CYCLE]}, MOMENTUM], "sequential drives momentum"),
+        ([ONE_CYCLE, {**ONE_CYCLE, "param": "weight_decay"}], "one_cycle drives momentum of optimizer 0 already"),
+        ([MOMENTUM, MOMENTUM], "linear drives momentum of optimizer 0 already. Give each a param of its own"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_two_that_move_the_same_are_refused(given: Any, message: str) -> None:
+    with pytest.raises(SchedulerConfigError, match=message):
+        both(given, Tiny(weight_decay=0.1, momentum=0.9))
+
+
+def test_two_that_move_each_its_own() -> None:
+    _, _, momenta = both([{**ONE_CYCLE, "cycle_momentum": False}, MOMENTUM], Tiny(momentum=0.9))
+    np.testing.assert_allclose(momenta, 0.9 * RISING)
+
+
+@pytest.mark.parametrize("given", [Halved, lambda optimizer: Halved(optimizer)])
+def test_a_scheduler_of_another_library_beside_the_modules_own(given: Any, tmp_path: Path) -> None:
+    with pytest.raises(SchedulerConfigError, match=r"returns a StepLR already, and both would drive the rate"):
+        both(given, Own(momentum=0.9))
+    np.testing.assert_allclose(
+        both(given, Own(momentum=0.9), on_existing="replace")[0], np.repeat([0.1, 0.05, 0.025], 5)
+    )
+    np.testing.assert_allclose(both(given, Own(momentum=0.9), on_existing="keep")[0], np.repeat([0.1, 0.01, 0.001], 5))
+
+
 def test_one_of_our_own_schedulers_counts_as_the_modules() -> None:
     class Built(Tiny):
         def configure_optimizers(self) -> Any:

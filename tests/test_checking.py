@@ -177,6 +177,7 @@ def test_it_refuses_what_a_trainer_refuses(node: dict[str, Any], optim: dict[str
         ({"scheduler": "cosine", "total_steps": 0}, "callbacks.lr: total_steps=0: a number of updates is a positive"),
         ({"schedulers": {"gen": "step"}, "total_steps": {"gne": 5}}, "callbacks.lr: total_steps.gne=5: no schedule has this key. did you mean 'gen'"),
         ({"scheduler": ["cosine", "step"]}, "callbacks.lr: scheduler='callbacks.lr.scheduler.1': callbacks.lr.scheduler.0 drives lr already"),
+        ({"scheduler": [{"name": "one_cycle", "max_lr": 0.5}, {"name": "linear", "param": "momentum"}]}, "callbacks.lr.scheduler.0 drives momentum already. Write cycle_momentum=false"),
         ({"schedulers": {"gen": [{"name": "cosine"}, {"name": "step", "param": "lr"}]}}, "callbacks.lr: schedulers='callbacks.lr.schedulers.gen.1'"),
     ],
     ids=str,

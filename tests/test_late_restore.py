@@ -173,6 +173,42 @@ def test_a_scheduler_of_the_modules_own_gets_its_own_state(strategy: Any, tmp_pa
     assert again.seen == watch.seen[7:]
 
 
+class Another(Tiny):
+    """Brings a scheduler of its own for the rate, or none."""
+
+    def __init__(self, own: bool) -> None:
+        super().__init__(weight_decay=0.1)
+        self.own = own
+
+    def configure_optimizers(self) -> Any:
+        optimizer = super().configure_optimizers()
+        halves = {"scheduler": torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5), "interval": "step"}
+        return [optimizer], [halves] * self.own
+
+
+@pytest.mark.parametrize("policy", ["strict", "keep", "stretch", "restart"])
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_scheduler_of_the_modules_own_that_is_gone_or_new(saved: bool, policy: str, tmp_path: Path) -> None:
+    """Its state is given to no other."""
+
+    def ours() -> Any:
+        return LRSchedulerCallback(
+            {"name": "exponential", "param": "weight_decay", "gamma": 0.9, "interval": "step"}, resume=policy
+        )
+
+    save = ModelCheckpoint(tmp_path, every_n_train_steps=7, save_top_k=-1, filename="{step}")
+    fit(ours(), Another(saved), save)
+    ckpt = str(tmp_path / "step=7.ckpt")
+    if policy == "restart":
+        assert len(fit(ours(), Another(not saved), ckpt=ckpt).rates) == 8
+        return
+    counts = (
+        f"state of {1 + saved} schedulers, and this run has {2 - saved}. Give the schedulers that it was written with"
+    )
+    with pytest.raises(SchedulerConfigError, match=f"resume='{policy}': the checkpoint has the {counts}"):
+        fit(ours(), Another(not saved), ckpt=ckpt)
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.parametrize("first", [True, False])
 def test_what_the_first_process_finds_holds_on_all(processes: int, first: bool) -> None:
