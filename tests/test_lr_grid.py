@@ -372,6 +372,31 @@ def test_a_folder_that_is_not_this_sweeps(
     assert str(error.value).startswith(f"hydra.sweep.dir='{tmp_path}': {message}")
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1, "process": 7}'])
+def test_a_lock_that_says_nothing_holds_while_it_is_fresh(text: str, tmp_path: Path) -> None:
+    """Another process may be about to write it."""
+    lock = tmp_path / folder_module.LOCK
+    lock.write_text(text)
+    with (
+        pytest.raises(SchedulerConfigError, match="another sweep is at work in this folder"),
+        SweepFolder(tmp_path).held(),
+    ):
+        pass
+    os.utime(lock, (0, time.time() - process.STALE - 1))
+    with SweepFolder(tmp_path).held():
+        assert json.loads(lock.read_text())["process"] == process.identity()
+
+
+def test_a_folder_with_a_job_of_a_later_version(tmp_path: Path) -> None:
+    Job(Task(tmp_path / "0", ["x=0"], 0, multirun=True)).end("finished")
+    path = tmp_path / "0/manifest.json"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
+    with pytest.raises(
+        SchedulerConfigError, match=r"0/manifest\.json has format 99.*Give this sweep a folder of its own"
+    ):
+        SweepFolder(tmp_path).jobs([["x=0"]])
+
+
 def test_the_lock_of_a_folder_is_fresh_as_long_as_it_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process of another machine sees by its time stamp that somebody is at work."""
     stamped: list[Path] = []

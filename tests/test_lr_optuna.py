@@ -24,7 +24,7 @@ from lr_configs.registry import entry
 from lr_configs.sweeps import Pruning, current
 from lr_configs.sweeps.hydra_callback import Environment, JobManifest
 from lr_configs.sweeps.manifest import Job, Task, read
-from lr_configs.sweeps.optuna_sweep import FOLDER, OVERRIDES, SWEEP, Settings
+from lr_configs.sweeps.optuna_sweep import FOLDER, OVERRIDES, REASON, SWEEP, Settings, Trials
 from lr_configs.sweeps.space import Space, read_space
 from lr_configs.sweeps.study import TRIAL, Handle, close_storage, needs_optuna, open_storage, part, shown
 
@@ -406,6 +406,28 @@ def test_choices_that_have_changed_are_refused(folder: Path) -> None:
     said = sweep(folder, "scheduler=cosine,tanh", code=1)
     assert "the study has this trial's choices with other values" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("directions", [["maximize"], ["maximize", "minimize"]])
+def test_what_becomes_of_a_trial(directions: list[str], tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path / 'study.db'}")
+    study = optuna.create_study(storage=storage, study_name="study", directions=directions)
+    trials = Trials(study, storage, tmp_path)
+    for _ in range(5):
+        study.ask()
+    whole = 0.25 if len(directions) == 1 else [0.25, 3]
+    assert trials.tell(0, "pruned", "no hope", None) == "pruned"
+    assert trials.tell(1, "finished", None, whole) == ("0.25" if len(directions) == 1 else "0.25 3")
+    assert trials.tell(2, "finished", None, [1, 2, 3]).startswith(
+        "failed (the job returned [1, 2, 3], and the study has"
+    )
+    assert trials.tell(3, "killed", None, whole) == "failed (killed)"
+    assert trials.tell(4, "failed", "two\nlines", whole) == "failed (two lines)"
+    found = study.get_trials()
+    assert [trial.state.name for trial in found] == ["PRUNED", "COMPLETE", "FAIL", "FAIL", "FAIL"]
+    assert [trial.user_attrs.get(REASON) for trial in found[3:]] == ["killed", "two lines"]
+    assert found[1].values == ([0.25] if len(directions) == 1 else [0.25, 3.0])
+    close_storage(storage)
 
 
 def test_trials_side_by_side(folder: Path) -> None:

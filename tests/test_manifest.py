@@ -180,6 +180,24 @@ def test_a_process_that_is_gone_and_its_number_used_again(tmp_path: Path) -> Non
     assert process.certainly_alive({**process.identity(), "start": "1"}) is False
 
 
+def test_a_machine_that_tells_little_of_its_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_text(path: Path) -> str:
+        raise OSError(path)
+
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process._place.cache_clear()
+    monkeypatch.setattr(process.Path, "read_text", read_text)
+    try:
+        mine = process.identity()
+        assert (mine["place"], mine["start"]) == (mine["host"], None)
+        assert process.certainly_alive(mine)
+        assert process.certainly_alive({**mine, "pid": other.pid})
+        other.communicate()
+        assert process.certainly_alive({**mine, "pid": other.pid}) is False
+    finally:
+        process._place.cache_clear()
+
+
 def test_a_process_of_another_machine_lives_as_long_as_its_file_changes(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.touch()

@@ -606,6 +606,25 @@ def test_per_group_values() -> None:
     assert rates(opt) == pytest.approx([0.05, 0.005])
 
 
+def test_a_function_that_does_not_say_what_it_takes() -> None:
+    opt = optimizer(1)
+    schedule = build({"name": "lambda", "lr_lambda": math.hypot}, opt)
+    schedule.jump(3)
+    assert rates(opt) == pytest.approx([0.3])
+
+
+@pytest.mark.parametrize("name", sorted(TWINS.keys() - {"cyclic", "one_cycle"}))
+@pytest.mark.parametrize("tensor", [None, torch.float64])
+def test_the_groups_keep_what_they_began_with(name: str, tensor: Any) -> None:
+    opt = optimizer(2, tensor=tensor)
+    schedule: Any = build({"name": name, **TWINS[name][0]}, opt)
+    if name != "reduce_on_plateau":
+        schedule.jump(3)
+    elif tensor is not None:
+        opt.param_groups[0]["lr"].fill_(7)
+    assert [float(group["initial_lr"]) for group in opt.param_groups] == [0.1, 0.05]
+
+
 def test_a_late_group_cycles_with_the_momentum_of_the_first() -> None:
     opt = optimizer(2)
     momenta = {"base_momentum": [0.5, 0.6], "max_momentum": [0.8, 0.9]}
