@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import hydra
 import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hydra_apps import VERSION_BASE
 
 from lr_configs import Horizon, curve
 from lr_configs.commands import main, output, parser_of, plot
@@ -267,6 +270,21 @@ def test_an_app_is_composed_and_its_run_is_found(told: Any, tmp_path: Path) -> N
     assert any("40 from trainer.limit_train_batches" in line and "accumulate_grad_batches" in line for line in lines)
     wanted = curve({"name": "cosine", "warmup": "10%"}, 0.3, HORIZON)
     assert [float(row["lr"]) for row in rows(tmp_path / "lr.csv")] == wanted.tolist()
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_within_an_app_that_runs_hydra_is_left_as_it_was(wrong: bool, told: Any, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(APP)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/mine.yaml").write_text("lr: 7")
+    with hydra.initialize_config_dir(str(tmp_path / "conf"), **VERSION_BASE):
+        around = GlobalHydra.instance().hydra
+        for words in (["--config-dir", tmp_path], [*RUN, "cosine"]):
+            code, _, error = told(*words, "scheduler=nothing" if wrong else "scheduler.warmup=10%")
+            assert (bool(code), bool(error)) == (wrong, wrong)
+            assert GlobalHydra.instance().hydra is around
+            assert hydra.compose("mine") == {"lr": 7}
+    assert not GlobalHydra.instance().is_initialized()
 
 
 def test_what_the_call_says_wins(told: Any, tmp_path: Path) -> None:
