@@ -53,7 +53,9 @@ def test_it_is_driven_without_torchs_warnings(made: Any) -> None:
     """The order of the calls is the driver's affair, also of those of a jump, and no step is given an epoch."""
     fresh: Any = build(NODE, optimizer(2))
     fresh.jump(3)
-    fresh.jump(1)
+    loaded: Any = build(NODE, optimizer(2))
+    loaded.load_state_dict(fresh.state_dict())
+    loaded.jump(1)
     assert made.is_stage is False
     for t in range(1, 6):
         made.advance()

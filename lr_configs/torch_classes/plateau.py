@@ -34,9 +34,6 @@ class ReduceLROnPlateau(CurveScheduler, lr_scheduler.ReduceLROnPlateau):
         self.at_step: float = last_epoch + 1
         if self.plan is not None:
             self.own_bases = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
-            for group in optimizer.param_groups:
-                lr = group["lr"]
-                group.setdefault("initial_lr", lr.clone() if isinstance(lr, Tensor) else lr)
             self.begin(last_epoch)
 
     def __setattr__(self, name: str, value: Any) -> None:
