@@ -131,13 +131,13 @@ def silent_ranges(tree: ast.Module) -> list[Span]:
     """Where a change cannot be seen.
 
     Annotations, overloads and what else is for the type checker, lists of names; and what only states that something always holds:
-    assertions, ``strict=True`` of `zip`, ``frozen=True`` of a dataclass, abstract methods.
+    assertions, ``strict=True`` of `zip`, ``frozen=True`` of a dataclass, abstract methods. And caches, which only time shows.
     """
     found = [span(part) for node in ast.walk(tree) for part in silent_parts(node)]
     for node in ast.walk(tree):
         for decorator in getattr(node, "decorator_list", []):
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if ast.unparse(called).endswith(("overload", "abstractmethod", "dataclass_transform")):
+            if ast.unparse(called).endswith(("overload", "abstractmethod", "dataclass_transform", "lru_cache")):
                 found.append(((decorator.lineno, 0), (decorator.lineno + 1, 0)))  # its sign and line end included
     return found
 

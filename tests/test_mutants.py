@@ -62,6 +62,7 @@ def test_what_cannot_be_seen_is_left_alone():
         "    raise NotImplementedError",
         "    @abstractmethod",
         "    @dataclass_transform(kw_only_default=True)",
+        "    @lru_cache(maxsize=64)",
     ],
 )
 def test_what_states_that_something_always_holds_is_left_alone(line: str):
