@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -360,10 +361,11 @@ class Reach:
     by_line: dict[str, dict[int, set[str]]]  # file -> line -> tests ("" at import)
 
     def tests(self, mutant: Mutant, budget: float) -> list[str]:
-        """Tests to run, as many as fit into the budget: those that reach it, the quick ones first, then others of their files.
+        """Tests to run, of each kind as many as fit into the budget, the quick ones first: those that reach it, then others.
 
-        What one test has computed, a cache or a fixture keeps for those behind it; and what a killed process has reached, nobody
-        knows: tests of the function around it, or of the file, may have been there.
+        What one test has computed, a cache or a fixture keeps for the others of its file; what runs at import, any test may
+        look at; and what a killed process has reached, nobody knows: tests of the function around it, or of the file, may
+        have been there.
         """
         lines = self.by_line.get(mutant.path, {})
         found = set().union(*(lines.get(line, set()) for line in mutant.lines))
@@ -371,19 +373,17 @@ class Reach:
             found = set().union(*(lines.get(line, set()) for line in mutant.function))
         if not found or "" in found or not mutant.function:  # whatever uses the file may notice
             found = set().union(*lines.values())
-        files = {name.partition("::")[0] for name in found}
+        files = {name.partition("::")[0] for name in (found if mutant.function else self.seconds)}
         beside = {name for name in self.seconds if name.partition("::")[0] in files} - found
-        usable = [
-            sorted((self.seconds[name], name) for name in some if name in self.seconds and name not in self.failed)
-            for some in (found, beside)
-        ]
-        kept, spent = [], 0.0
-        for seconds, name in itertools.chain(*usable):
-            spent += seconds
-            if kept and spent > budget:
-                break
-            kept.append(name)
-        return kept
+        return [*self._quickest(found, budget), *self._quickest(beside, budget)] if found else []
+
+    def _quickest(self, names: set[str], budget: float) -> list[str]:
+        """As many as fit into the budget, and at least one."""
+        usable = sorted(
+            (self.seconds[name], name) for name in names if name in self.seconds and name not in self.failed
+        )
+        spent = list(itertools.accumulate(seconds for seconds, _ in usable))
+        return [name for _, name in usable[: max(1, bisect_right(spent, budget))]]
 
     def batches(self, names: list[str], quick: float = 3) -> list[list[str]]:
         """What three files test quickly, then the rest: collecting many files takes longer than most mutants live."""
@@ -627,7 +627,12 @@ def main() -> None:
     parser.add_argument(
         "--only", default="", help="only files whose path contains this, or one of several: plan,horizon"
     )
-    parser.add_argument("--seconds", type=float, default=45, help="of tests per mutant, at most (%(default)s)")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=45,
+        help="of tests that reach a mutant, and as much of others, at most (%(default)s)",
+    )
     parser.add_argument("--again", action="store_true", help="only the survivors of this sample's last measurement")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time (%(default)s)")
     given = parser.parse_args()

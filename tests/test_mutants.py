@@ -108,11 +108,12 @@ def test_the_tests_of_a_mistake():
     assert tests("a.py", range(9, 13), 10) == ["t::quick", "t::slow"]
     assert tests("a.py", range(9, 13), 5) == ["t::quick"]
     assert tests("a.py", range(1, 2), 10) == ["t::quick", "u::other", "t::slow", "u::beside"]
+    assert tests("a.py", range(1, 2), 10, range(0)) == ["t::quick", "u::other", "t::slow", "u::beside", "v::none"]
     assert tests("b.py", range(9, 10), 10) == []
     assert tests("a.py", range(13, 14), 10) == ["u::other", "u::beside"]
-    assert tests("a.py", range(13, 14), 2) == ["u::other"]
+    assert tests("a.py", range(13, 14), 2) == tests("a.py", range(13, 14), 0.05) == ["u::other", "u::beside"]
     whole = ["t::quick", "u::other", "t::slow", "u::beside"]
-    assert tests("a.py", range(13, 14), 10, function=range(0)) == whole
+    assert tests("a.py", range(13, 14), 10, function=range(0)) == [*whole, "v::none"]
     # of a line that nobody is seen at: those of the function around it, or of the file
     assert tests("a.py", range(20, 21), 10, function=range(13, 21)) == ["u::other", "u::beside"]
     assert tests("a.py", range(20, 21), 10, function=range(15, 21)) == whole
