@@ -314,6 +314,12 @@ def test_batches_that_the_caller_knows_of(trainer: dict[str, Any], updates: int)
         find(config, batches=0)
 
 
+def test_accumulation_that_changes_leaves_the_number_of_updates_open() -> None:
+    changing = {"_target_": "pytorch_lightning.callbacks.GradientAccumulationScheduler", "scheduling": {0: 4}}
+    size = only({"scheduler": OURS, "trainer": TRAINER, "callbacks": {"a": changing}}).size
+    assert "batches: accumulation changes between epochs" in size.missing
+
+
 def test_a_hyper_parameter_and_its_own_value() -> None:
     node = {**OURS, "name": "linear", "param": "weight_decay"}
     written = only({"scheduler": node, "optimizer": {"_target_": "torch.optim.AdamW", "weight_decay": 0.3}})

@@ -169,6 +169,12 @@ def test_a_decay_of_no_steps_in_transformers(kept: int) -> None:
     assert found.config.name == ("warmup_stable_decay" if kept else "lambda")
 
 
+def test_functions_of_torch() -> None:
+    half, third = (lambda t: 0.5**t), (lambda t: 0.3**t)
+    assert convert.torch(T.LambdaLR(optimizer(2), half)).lr_lambda is half  # type: ignore[attr-defined]
+    assert convert.torch(T.LambdaLR(optimizer(2), [half, third])).lr_lambda == [half, third]  # type: ignore[attr-defined]
+
+
 def test_momenta_of_a_cycle_of_torch() -> None:
     cycle = T.CyclicLR(optimizer(2), 0.01, 0.1, base_momentum=[0.5, 0.6], max_momentum=0.7)
     found: Any = convert.torch(cycle)

@@ -13,11 +13,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hydra.core.utils import JobReturn, JobStatus
 from hydra_apps import HEAVY, VERSION_BASE, app, completion, multirun, outcome, ran, start
+from omegaconf import OmegaConf
 
 from lr_configs.errors import SchedulerConfigError
 from lr_configs.sweeps import folder as folder_module
-from lr_configs.sweeps import process
+from lr_configs.sweeps import grid, process
 from lr_configs.sweeps.files import read_json, write_json
 from lr_configs.sweeps.folder import Jobs, SweepFolder, job_folders, manifests
 from lr_configs.sweeps.grid import _failures
@@ -370,6 +372,21 @@ def test_a_folder_that_is_not_this_sweeps(
     with pytest.raises(SchedulerConfigError) as error:
         SweepFolder(tmp_path).jobs([one.split() for one in asked])
     assert str(error.value).startswith(f"hydra.sweep.dir='{tmp_path}': {message}")
+
+
+@pytest.mark.parametrize(("batch_size", "batches"), [(None, [[0, 1, 2]]), (2, [[0, 1], [2]]), (3, [[0, 1, 2]])])
+def test_what_the_jobs_returned_by_batch(batch_size: int | None, batches: list[list[int]], tmp_path: Path) -> None:
+    launched: list[list[int]] = []
+
+    def launch(jobs: list[list[str]], numbers: Any) -> list[JobReturn]:
+        launched.append([numbers + index for index in range(len(jobs))])
+        assert jobs == [[f"x={number}"] for number in launched[-1]]
+        return [JobReturn(overrides=one, status=JobStatus.COMPLETED, _return_value=one[0]) for one in jobs]
+
+    config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}}, "x": 0})
+    found = grid.run(config, [["x=0"], ["x=1"], ["x=2"]], batch_size, launch)
+    assert launched == batches
+    assert [[one.return_value for one in batch] for batch in found] == [[f"x={i}" for i in batch] for batch in batches]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1, "process": 7}'])

@@ -110,6 +110,9 @@ def test_numbers_keep_to_their_grid() -> None:
     found = asked(
         space("a=range(1,8,3)", "b=range(0.0,1.0,0.25)", "c=int(interval(2,4))", "d=tag(log,int(interval(1,64)))")
     )
+    wide = asked(space("a=tag(log,range(1,65,3))", "b=tag(log,range(0.25,1.25,0.25))"))
+    assert {int(one["a"]) for one in wide} <= {*range(1, 65)}
+    assert all(0.25 <= float(one["b"]) <= 1 for one in wide)
     assert {one["a"] for one in found} == {"1", "4", "7"}
     assert {float(one["b"]) for one in found} == {0.0, 0.25, 0.5, 0.75}
     assert {one["c"] for one in found} == {"2", "3", "4"}

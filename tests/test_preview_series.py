@@ -293,6 +293,9 @@ def test_what_happens_is_marked_where_it_happens() -> None:
 def test_marks_too_many_to_be_told_apart_are_left_out() -> None:
     node = {"name": "cosine_warm_restarts", "T_0": "10st", "warmup": "50st", "interval": "step"}
     assert [mark.word for mark in line(node, Horizon(steps=100_000), 100).marks] == ["warmup ends"]
+    for steps, count in ((299, 24), (300, 24), (301, 0)):
+        shown = [mark.word for mark in line(node, Horizon(steps=steps), 100).marks]
+        assert shown == ["warmup ends"] + ["restart"] * count, steps
 
 
 # --- groups and what is driven ----------------------------------------------------------------------------------------
@@ -502,6 +505,7 @@ def test_the_csv_of_a_run() -> None:
     [
         ("", "the file is empty"),
         ("loss\n", "the file has no value of loss"),
+        ("step\n5\n", "the file has no column loss"),
         ("loss\n1\n\n2\n", "m.csv:3.*there is no value of loss in this line"),
         ("1\n\n2\n", "m.csv:2.*there is no value in this line"),
         ("epoch,loss\n0,1\n1,\n2,1\n", "m.csv:3.*there is no value of loss in this line"),
