@@ -316,6 +316,17 @@ def test_a_long_run_is_bounded_and_loses_no_peak_and_no_jump() -> None:
     assert np.quantile(np.abs(drawn - whole)[:-1][flat], 0.95) < 4e-3
 
 
+@pytest.mark.parametrize(("limit", "saved"), [(8 * BINS, True), (ROOM - 1, False)])
+def test_nothing_is_left_out_up_to_a_limit(limit: int, saved: bool) -> None:
+    for size in (limit, limit + 1):
+        values = np.linspace(1, 2, size)
+        series = Series("lr")
+        series.extend(np.arange(size), values, values)
+        data = series.to_data() if saved else {"x": series.x.tolist(), "thinned": series.thinned}
+        assert data["thinned"] == series.thinned == (size > limit)
+        assert (data["x"] == [*range(size)]) == (size == limit)
+
+
 def test_few_changes_of_a_long_run_are_kept_exactly() -> None:
     size, chunk = 10**6, 1000
     whole = curve({"name": "step", "step_size": "99991st"}, 0.1, Horizon(steps=size))
