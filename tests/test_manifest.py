@@ -192,7 +192,8 @@ def test_a_machine_that_tells_little_of_its_processes(tmp_path: Path, monkeypatc
         assert (mine["place"], mine["start"]) == (mine["host"], None)
         assert process.certainly_alive(mine)
         assert process.certainly_alive({**mine, "pid": other.pid})
-        other.communicate()
+        other.communicate(b"\n")
+        assert other.returncode == 0  # it was only looked for
         assert process.certainly_alive({**mine, "pid": other.pid}) is False
     finally:
         process._place.cache_clear()

@@ -242,11 +242,13 @@ def test_get_lr_warns_outside_of_step() -> None:
 
 
 @pytest.mark.parametrize("name", ["StepLR", "CosineAnnealingLR", "LinearLR", "ExponentialLR", "MultiStepLR"])
-def test_starting_at_a_later_epoch(name: str) -> None:
+@pytest.mark.parametrize("edit", [1.0, 0.7])
+def test_starting_at_a_later_epoch(name: str, edit: float) -> None:
     first = optimizer(2)
     before = DROP_IN[name](ours, first)
     advance(first, before, 5)
     second = optimizer(2)
+    first.param_groups[1]["lr"] *= edit
     with pytest.raises(KeyError, match="initial_lr"):
         type(before)(second, *_arguments(name), last_epoch=4)
     second.load_state_dict(first.state_dict())
@@ -256,6 +258,21 @@ def test_starting_at_a_later_epoch(name: str) -> None:
         assert close(rates(first), rates(second))
         advance(first, before)
         advance(second, after)
+
+
+@pytest.mark.parametrize("name", ["StepLR", "ExponentialLR", "MultiStepLR"])
+def test_an_edit_in_front_of_a_later_epoch_is_kept_as_torch_keeps_it(name: str) -> None:
+    pair = []
+    for module in (ours, T):
+        opt = optimizer(2)
+        for group, rate in zip(opt.param_groups, (0.07, 0.011), strict=True):
+            group.update(initial_lr=group["lr"], lr=rate)
+        pair.append((opt, getattr(module, name)(opt, *_arguments(name), last_epoch=4)))
+    for _ in range(10):
+        (mine, _), (theirs, _) = pair
+        assert rates(mine) == pytest.approx(rates(theirs), rel=1e-12)
+        for one in pair:
+            advance(*one)
 
 
 def _arguments(name: str) -> tuple[Any, ...]:

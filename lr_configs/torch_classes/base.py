@@ -135,7 +135,7 @@ class CurveScheduler:
         """Take over the optimizer's rates and write the first ones.
 
         Args:
-            started_at: torch's `last_epoch`: -1 for a fresh start, else the step whose rates the optimizer holds.
+            started_at: torch's `last_epoch`: -1 for a fresh start, else the step behind which it goes on.
         """
         self.become_curve()
         self.writer = writer = Writer(self.optimizer, self.curve)
@@ -159,8 +159,8 @@ class CurveScheduler:
         self.writer = None
 
     def _scales_by_hand(self, held: list[float], t: int) -> list[float]:
-        """The optimizer holds the rates of step `t`, or of the next, or its base ones; everything else is an edit."""
-        known = [self.curve.rates(t), self.curve.rates(t + 1), self.group_bases()]
+        """The optimizer holds the rates of step `t + 1`, or of `t`, or its base ones; everything else is an edit of the first."""
+        known = [self.curve.rates(t + 1), self.curve.rates(t), self.group_bases()]
         return [
             rate / expected[0]
             if expected[0] and not any(math.isclose(rate, one, rel_tol=DRIFT) for one in expected)
