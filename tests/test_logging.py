@@ -57,6 +57,14 @@ def test_log_every_n_steps() -> None:
     assert len(logger.column("lr/SGD/0")) == 3
 
 
+def test_what_is_logged_may_change_between_two_fits() -> None:
+    callback = LRSchedulerCallback("none")
+    for log in (False, True, False):
+        callback.log, logger = log, Memory()
+        trainer(callback, logger=logger, log_every_n_steps=1).fit(Tiny(), loader(), loader(2))
+        assert len(logger.column("lr/SGD/0")) == 15 * log, logger.rows
+
+
 def test_without_a_schedule() -> None:
     logger = Memory()
     trainer(LRSchedulerCallback("none", log=True), logger=logger, log_every_n_steps=1).fit(Tiny(), loader(), loader(2))

@@ -381,12 +381,22 @@ def test_what_the_jobs_returned_by_batch(batch_size: int | None, batches: list[l
     def launch(jobs: list[list[str]], numbers: Any) -> list[JobReturn]:
         launched.append([numbers + index for index in range(len(jobs))])
         assert jobs == [[f"x={number}"] for number in launched[-1]]
-        return [JobReturn(overrides=one, status=JobStatus.COMPLETED, _return_value=one[0]) for one in jobs]
+        return [
+            JobReturn(one, None, folder_of(number), status=JobStatus.COMPLETED, _return_value=one[0])
+            for number, one in zip(launched[-1], jobs, strict=True)
+        ]
+
+    def folder_of(number: int) -> Any:
+        (tmp_path / str(number)).mkdir()
+        return OmegaConf.create({"hydra": {"runtime": {"output_dir": str(tmp_path / str(number))}}})
 
     config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}}, "x": 0})
     found = grid.run(config, [["x=0"], ["x=1"], ["x=2"]], batch_size, launch)
     assert launched == batches
     assert [[one.return_value for one in batch] for batch in found] == [[f"x={i}" for i in batch] for batch in batches]
+    # the jobs wrote nothing of themselves, and are known all the same
+    assert SweepFolder(tmp_path).jobs([["x=0"], ["x=1"], ["x=2"]]).with_status("finished") == [0, 1, 2]
+    assert grid.run(config, [["x=0"], ["x=1"], ["x=2"]], batch_size, launch) == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1, "process": 7}'])

@@ -204,6 +204,8 @@ def test_a_process_of_another_machine_lives_as_long_as_its_file_changes(tmp_path
     file.touch()
     other = {**process.identity(), "host": "node7", "place": "node7/another boot"}
     assert process.certainly_alive(other) is None
+    assert not process.is_this(other)
+    assert process.is_this(process.identity())
     assert process.alive(other, file)
     os.utime(file, (0, time.time() - process.STALE - 1))
     assert not process.alive(other, file)
