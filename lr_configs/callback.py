@@ -106,7 +106,7 @@ class LRSchedulerCallback(Callback):
         check_switches({**switches, "decay_file": decay_file})
         self.total_steps = check_total(total_steps)
         self.on_existing, self.resume = on_existing, resume
-        self.log, self.progress_bar, self.tensor_lr = log, progress_bar, tensor_lr
+        self.logs, self.progress_bar, self.tensor_lr = log, progress_bar, tensor_lr  # Lightning puts a method at `log`
         self.decay_file = None if decay_file is None else DecayFile(Path(decay_file))
         self.foreign = Adapters(scheduler, schedulers, monitor)
         self.asked = list(schedules_of(*self.foreign.rest))
@@ -169,7 +169,7 @@ class LRSchedulerCallback(Callback):
         self._monitors = Monitors()
         check_strategy(trainer)
         self.__dict__.pop("on_train_batch_start", None)
-        if not self.log and not self.progress_bar:
+        if not self.logs and not self.progress_bar:
             self.__dict__["on_train_batch_start"] = None
         self.foreign.attach(list(trainer.optimizers), pl_module, partial(_gives_way, the_run, self.on_existing))
         self._take_schedules(trainer, pl_module, the_run, self.driver)
@@ -315,7 +315,7 @@ class LRSchedulerCallback(Callback):
         if self._held is None or not self._held.fit():
             self._held = HeldRates(trainer.optimizers, self.driver)
         values = self._held.held()
-        if self.log and self._run.should_log:
+        if self.logs and self._run.should_log:
             for logger in trainer.loggers if trainer.is_global_zero else ():
                 logger.log_metrics(values, step=self._run.log_step)
         for name, value in values.items() if self.progress_bar else ():

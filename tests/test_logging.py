@@ -57,10 +57,18 @@ def test_log_every_n_steps() -> None:
     assert len(logger.column("lr/SGD/0")) == 3
 
 
+@pytest.mark.parametrize("bar", [False, True])
+def test_nothing_is_logged_unless_asked(bar: bool) -> None:
+    logger = Memory()
+    made = trainer(LRSchedulerCallback("none", progress_bar=bar), logger=logger, log_every_n_steps=1)
+    made.fit(Tiny(), loader(), loader(2))
+    assert {key for _, row in logger.rows for key in row} == {"val_loss", "train_loss", "epoch"}
+
+
 def test_what_is_logged_may_change_between_two_fits() -> None:
     callback = LRSchedulerCallback("none")
     for log in (False, True, False):
-        callback.log, logger = log, Memory()
+        callback.logs, logger = log, Memory()
         trainer(callback, logger=logger, log_every_n_steps=1).fit(Tiny(), loader(), loader(2))
         assert len(logger.column("lr/SGD/0")) == 15 * log, logger.rows
 
