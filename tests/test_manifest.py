@@ -617,6 +617,52 @@ def test_a_second_fit_of_the_same_job_is_the_same_attempt(tmp_path: Path) -> Non
     assert points(found["rates"]["lr/SGD/0"])[0] == 0.1  # and not the 0.001 of the first fit
 
 
+def test_fits_in_folders_of_their_own_are_jobs_of_their_own(tmp_path: Path) -> None:
+    writer = Manifest()
+    for number, name in enumerate(("first", "second", "second")):
+        module = Tiny(lr=0.1 * (1 + number))
+        fit(LRSchedulerCallback("none"), module, writer, default_root_dir=tmp_path / name)
+    for name, rate in (("first", 0.1), ("second", 0.3)):
+        found = manifest(tmp_path / name)
+        assert (found["status"], found["attempt"]) == ("finished", 1)
+        assert points(found["rates"]["lr/SGD/0"])[0] == pytest.approx(rate)
+
+
+class Elsewhere(torch.Tensor):
+    """As if it were on a device, where reading it takes time."""
+
+    device = torch.device("cuda")
+
+
+def test_rates_of_a_device_are_read_now_and_then(tmp_path: Path) -> None:
+    class There(Tiny):
+        def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+            group = self.optimizers().optimizer.param_groups[0]  # type: ignore[union-attr]
+            group["lr"] = torch.tensor(0.1 + batch_idx).as_subclass(Elsewhere)
+
+    fit(None, There(), Manifest(folder=str(tmp_path)), batches=110, max_epochs=1)
+    assert [x for x, _ in manifest(tmp_path)["rates"]["lr/SGD/0"]["points"]] == [0, 50, 100]
+
+
+def test_where_another_process_writes_nothing_is_noted(tmp_path: Path) -> None:
+    writer, made = Manifest(folder=str(tmp_path)), SimpleNamespace(is_global_zero=False, callback_metrics={"a": 1.0})
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    made.__dict__.update(global_step=3, current_epoch=0, optimizers=[optimizer], sanity_checking=False)
+    made.state = SimpleNamespace(fn="fit")
+    nothing: Any = None
+    writer.setup(made, nothing, "fit")  # type: ignore[arg-type]
+    writer.on_train_start(made, nothing)  # type: ignore[arg-type]
+    writer.on_train_epoch_start(made, nothing)  # type: ignore[arg-type]
+    writer.on_before_optimizer_step(made, nothing, optimizer)  # type: ignore[arg-type]
+    writer.on_validation_end(made, nothing)  # type: ignore[arg-type]
+    writer.on_train_epoch_end(made, nothing)  # type: ignore[arg-type]
+    writer.on_exception(made, nothing, RuntimeError())  # type: ignore[arg-type]
+    writer.on_train_end(made, nothing)  # type: ignore[arg-type]
+    writer.teardown(made, nothing, "fit")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+    assert current.current() is None
+
+
 def test_schedulers_that_are_not_ours_have_a_name(tmp_path: Path) -> None:
     class Own(Tiny):
         def configure_optimizers(self) -> Any:
