@@ -642,6 +642,30 @@ def test_the_groups_keep_what_they_began_with(name: str, tensor: Any) -> None:
     assert [float(group["initial_lr"]) for group in opt.param_groups] == [0.1, 0.05]
 
 
+@pytest.mark.parametrize("module", [ours, T])
+def test_a_base_rate_that_somebody_writes_counts_from_the_next_step(module: Any) -> None:
+    opt = optimizer(2)
+    schedule = module.LambdaLR(opt, lambda t: 0.5**t)
+    advance(opt, schedule, 2)
+    schedule.base_lrs[1] = 0.8
+    assert rates(opt) == pytest.approx([0.025, 0.0125])
+    advance(opt, schedule)
+    assert rates(opt) == pytest.approx([0.0125, 0.1])
+
+
+@pytest.mark.parametrize("name", ["lambda", "multiplicative"])
+def test_a_late_group_has_the_last_function(name: str) -> None:
+    opt = optimizer(3)
+    schedule: Any = build(
+        {"name": name, "lr_lambda": ["0.5 ** (t / 3)", "0.3 ** (t / 3)", "0.9 ** (t / 3)"], "interval": "step"}, opt
+    )
+    advance(opt, schedule, 1)
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 7 * rates(opt)[2]})
+    for _ in range(4):
+        advance(opt, schedule)
+        assert rates(opt)[3] == pytest.approx(7 * rates(opt)[2])
+
+
 def test_a_late_group_cycles_with_the_momentum_of_the_first() -> None:
     opt = optimizer(2)
     momenta = {"base_momentum": [0.5, 0.6], "max_momentum": [0.8, 0.9]}
