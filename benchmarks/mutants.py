@@ -3,7 +3,7 @@
 A sample of mutants is drawn: cosmic-ray's (a comparison turned, an off-by-one, an operator exchanged, a condition negated)
 and dropped statements. First every test runs once under coverage; what a file of tests reaches is kept in `.mutants/` for as
 long as that file and everything that is no test stay the same. Then each mutant meets the tests that reach its lines, the
-quick ones first, until one fails or `--seconds` of them are over. Every run is a fork of one process that has imported
+quick ones first, until one fails or `--seconds` of them are over; what has noticed others leads. Every run is a fork of one process that has imported
 torch and Lightning already, and has a copy of the checkout of its own: the working tree is never touched. `--again` tries
 only those that survived when the same sample was drawn last.
 """
@@ -54,6 +54,7 @@ PYTEST += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # what is preload
 TEST_NAME = "LR_CONFIGS_TEST"  # environment: the test that runs, for processes that it starts
 FORK = get_context("fork")
 NOTICED = ("killed", "hung")
+MANY = 100  # tests that have noticed the most
 
 
 # --- what can be mutated ----------------------------------------------------------------------------------------------
@@ -346,7 +347,10 @@ def attempt(folder: Path, names: list[str], log: Path, seconds: int) -> None:
     used = int(sum(os.times()[:2]))
     resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, used + seconds + 5))
     files = sorted({name.partition("::")[0] for name in names})
-    os._exit(pytest.main([*PYTEST, "-x", *files], plugins=[Chosen(names)]))
+    failing = Failing()
+    code = pytest.main([*PYTEST, "-x", *files], plugins=[Chosen(names), failing])
+    log.with_suffix(".failed").write_text("\n".join(failing.names))
+    os._exit(code)
 
 
 # --- the measurement --------------------------------------------------------------------------------------------------
@@ -359,6 +363,7 @@ class Reach:
     seconds: dict[str, float]
     failed: set[str]
     by_line: dict[str, dict[int, set[str]]]  # file -> line -> tests ("" at import)
+    killers: Counter[str] = field(default_factory=Counter)  # tests that have noticed a mutant, and how many
 
     def tests(self, mutant: Mutant, budget: float) -> list[str]:
         """Tests to run, of each kind as many as fit into the budget, the quick ones first: those that reach it, then others.
@@ -375,7 +380,8 @@ class Reach:
             found = set().union(*lines.values())
         files = {name.partition("::")[0] for name in (found if mutant.function else self.seconds)}
         beside = {name for name in self.seconds if name.partition("::")[0] in files} - found
-        return [*self._quickest(found, budget), *self._quickest(beside, budget)] if found else []
+        rest = budget / 4 if mutant.function else budget
+        return [*self._quickest(found, budget), *self._quickest(beside, rest)] if found else []
 
     def _quickest(self, names: set[str], budget: float) -> list[str]:
         """As many as fit into the budget, and at least one."""
@@ -386,15 +392,22 @@ class Reach:
         return [name for _, name in usable[: max(1, bisect_right(spent, budget))]]
 
     def batches(self, names: list[str], quick: float = 3) -> list[list[str]]:
-        """What three files test quickly, then the rest: collecting many files takes longer than most mutants live."""
+        """What has noticed others, and what three files test quickly; then the rest.
+
+        Collecting many files takes longer than most mutants live.
+        """
+        usable = set(names)
+        known = [name for name, _ in self.killers.most_common(MANY) if name in usable]
         files = Counter(name.partition("::")[0] for name in names)
         near = {file for file, _ in files.most_common(3)}
-        first, spent = [], 0.0
-        for name in names:
-            if name.partition("::")[0] in near and spent < quick:
-                first.append(name)
-                spent += self.seconds[name]
-        chosen = set(first)
+        chosen: dict[str, None] = {}
+        for some in (known, [name for name in names if name.partition("::")[0] in near]):
+            spent = 0.0
+            for name in some:
+                if spent < quick and name not in chosen:
+                    chosen[name] = None
+                    spent += self.seconds[name]
+        first = [*chosen]
         return [batch for batch in (first, [name for name in names if name not in chosen]) if batch]
 
     def add(self, record: dict[str, Any]) -> None:
@@ -511,6 +524,7 @@ class Trial:
     def begin(self) -> None:
         """Run the next batch."""
         names = self.batches.pop(0)
+        self.log.with_suffix(".failed").unlink(missing_ok=True)
         limit = int(30 + 4 * sum(self.found.seconds[name] for name in names))
         self.process = FORK.Process(target=attempt, args=(self.folder, names, self.log, limit))
         self.process.start()
@@ -540,6 +554,11 @@ class Trial:
             return "survived"
         self.begin()
         return None
+
+    def failed(self) -> list[str]:
+        """The tests that have failed."""
+        path = self.log.with_suffix(".failed")
+        return path.read_text().splitlines() if path.exists() else []
 
     def restore(self) -> Path:
         """The folder, without the mistake."""
@@ -572,6 +591,8 @@ def judge(drawn: list[tuple[Mutant, str]], found: Reach, scratch: Path, jobs: in
             verdict = trial.verdict()
             if verdict:
                 trials.remove(trial)
+                if verdict == "killed":
+                    found.killers.update(trial.failed())
                 if verdict == "survived":
                     show(trial.mutant, (trial.folder / trial.mutant.path).read_text(), verdict)
                 free.append(trial.restore())

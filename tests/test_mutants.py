@@ -112,6 +112,10 @@ def test_the_tests_of_a_mistake():
     assert tests("b.py", range(9, 10), 10) == []
     assert tests("a.py", range(13, 14), 10) == ["u::other", "u::beside"]
     assert tests("a.py", range(13, 14), 2) == tests("a.py", range(13, 14), 0.05) == ["u::other", "u::beside"]
+    found.seconds["u::third"] = 0.5
+    assert tests("a.py", range(13, 14), 2) == ["u::other", "u::beside"]
+    assert tests("a.py", range(13, 14), 4) == ["u::other", "u::beside", "u::third"]
+    del found.seconds["u::third"]
     whole = ["t::quick", "u::other", "t::slow", "u::beside"]
     assert tests("a.py", range(13, 14), 10, function=range(0)) == [*whole, "v::none"]
     # of a line that nobody is seen at: those of the function around it, or of the file
@@ -126,6 +130,8 @@ def test_a_few_files_come_first():
     assert first == ["a::0", "a::1", "a::2", "b::0"]
     assert rest == ["d::0", "b::1", "b::2", "c::0", "c::1", "c::2"]
     assert found.batches(["d::0"]) == [["d::0"]]
+    found.killers.update({"c::2": 2, "d::0": 1, "e::0": 9})
+    assert found.batches(["d::0", "c::1", "c::2"], quick=0.1) == [["c::2", "d::0"], ["c::1"]]
 
 
 def test_what_tests_reach_is_kept():
