@@ -230,7 +230,7 @@ class LRSchedulerCallback(Callback):
         if driver is None or self._run is None:
             return
         if trainer.ckpt_path and not driver.resuming and self._run.restores_late:
-            driver.load(None)  # a checkpoint without any callback's state
+            driver.load(None, step=trainer.global_step)  # a checkpoint without any callback's state
         self.curve.begin(trainer, driver, self._run, _updates_made(trainer))
         driver.start(_updates_made(trainer), self._run.epochs_ended)
         self.foreign.start(_updates_made(trainer), self._run.epochs_ended)

@@ -128,6 +128,20 @@ def test_from_torchs_one_cycle(folder: Path, strategy: Any) -> None:
         fit(LRSchedulerCallback(NODE), ckpt=ckpt, max_epochs=4, strategy=strategy())
 
 
+@pytest.mark.parametrize(("strategy", "empty"), [(late, True), (lambda: "auto", True), (lambda: "auto", False)])
+def test_from_a_checkpoint_without_any_callback(folder: Path, empty: bool, strategy: Any, tmp_path: Path) -> None:
+    """Of which Lightning tells no callback."""
+    content = torch.load(folder / "torch" / "last.ckpt", weights_only=False)
+    del content["callbacks"]
+    content["lr_schedulers"] = [] if empty else content["lr_schedulers"]
+    ckpt = str(tmp_path / "bare.ckpt")
+    torch.save(content, ckpt)
+    kept = fit(LRSchedulerCallback(NODE, resume="keep"), ckpt=ckpt, max_epochs=4, strategy=strategy()).rates
+    np.testing.assert_allclose(kept, curve(NODE, base_lr=0.1, horizon=Horizon(steps=20))[10:])
+    with pytest.raises(SchedulerConfigError, match=r"step 10.*written without LRSchedulerCallback"):
+        fit(LRSchedulerCallback(NODE), ckpt=ckpt, max_epochs=4, strategy=strategy())
+
+
 @pytest.mark.parametrize("strategy", [late, lambda: "auto"])
 def test_the_helper_late(strategy: Any, tmp_path: Path) -> None:
     class Helped(Tiny):

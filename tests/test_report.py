@@ -270,6 +270,13 @@ def test_landmarks_after_a_stretch_are_those_to_come() -> None:
     assert line.endswith("| lr 0.01 -> 0.0001 | resumed at update 80")
 
 
+def test_the_stage_that_it_goes_on_within_is_named() -> None:
+    stages = {f"s{i}": {"name": "none", "length": 2} for i in range(5)}
+    state = Training({"name": "sequential", "stages": stages}, RUN).start().train(5).state()
+    second = Training({"name": "sequential", "stages": stages}, RUN).start(state)
+    assert "| stages s2, s3 from 120, s4 from 160 |" in second.said[0]
+
+
 def test_landmarks_after_a_restart_count_the_updates_of_the_run() -> None:
     state = Training("cosine", RUN).start().train(4).state()
     node = {"name": "cosine_warm_restarts", "warmup": "1ep", "T_0": "25%"}

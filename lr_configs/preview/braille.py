@@ -44,7 +44,7 @@ def sparkline(values: Sequence[float], width: int, *, ascii: bool = False) -> st
     for column in range(width):
         first = column * n // width
         top = max(values[first : max((column + 1) * n // width, first + 1)])
-        share = (top - low) / (high - low) if high > low else float(top > 0)
+        share = (top - low) / (high - low) if high > low else 0.0
         text += levels[int(share * (len(levels) - 1) + 0.5)]
     return text
 
