@@ -144,6 +144,20 @@ def test_one_that_gives_way_leaves_the_others_their_states(tmp_path: Any) -> Non
         fit(LRSchedulerCallback(schedulers={"0": EpochsAlone}), TwoWithOne(), batches=4, max_epochs=2)
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_one_that_is_made_already_names_its_optimizer(number: int) -> None:
+    class Made(Two):
+        def configure_optimizers(self) -> Any:
+            return both
+
+    module = Made()
+    both = Two.configure_optimizers(module)
+    there = EpochsAlone(both[number])
+    fit(LRSchedulerCallback(there), module, batches=2, max_epochs=2)
+    assert module.both[number] == [0.1] * 2 * (1 + number) + [0.05] * 2 * (1 + number)
+    assert set(module.both[1 - number]) == {0.1}
+
+
 def test_what_cannot_be_attached() -> None:
     torchs = LRSchedulerCallback(lambda o: torch.optim.lr_scheduler.ConstantLR(o))
     with pytest.raises(SchedulerConfigError, match="scheduler='ConstantLR': this is a scheduler of torch's kind"):

@@ -11,6 +11,7 @@ from helpers import T, optimizer, rates
 
 import lr_configs.schedulers as ours
 from lr_configs import Horizon, build
+from lr_configs.registry import parse
 
 #: where the first and the second stage come from, at least one of them torch's
 MIXED = {"torch, ours": (T, ours), "ours, torch": (ours, T), "torch, torch": (T, T)}
@@ -230,6 +231,17 @@ def test_a_cycle_among_the_stages_knows_the_bounds_of_late_groups(groups: int) -
     assert seen[0] == seen[1]
     assert seen[0][1][0] == seen[0][1][-1] != 0.9
     assert all(found[-1] == pytest.approx(found[0] / 4) for found in seen[0][0])
+
+
+@pytest.mark.parametrize("name", ["sequential", "chained"])
+def test_what_the_stages_share_is_written_once(name: str) -> None:
+    config: Any = parse(
+        {"name": name, "interval": "step", "stages": [{"name": "linear", "length": 3}, "cosine"][name == "chained" :]}
+    )
+    for stage in config.stages:
+        assert stage["name"] in ("linear", "cosine")
+        assert not {"interval", "frequency", "monitor", "param", "verbose", "last_epoch", "_target_"} & stage.keys()
+        assert "warmup" in stage
 
 
 def test_a_late_group_of_a_cycle_among_the_stages_goes_as_the_first_one() -> None:

@@ -352,6 +352,19 @@ def test_a_manifest_that_goes_away_while_the_folder_is_read(tmp_path: Path, monk
     assert (jobs.numbers, sorted(jobs.found), jobs.notes) == ([0, 2], [0, 2], [])
 
 
+def test_a_manifest_among_others_that_cannot_be_read(tmp_path: Path) -> None:
+    for number in range(3):
+        Job(Task(tmp_path / str(number), [f"x={number}"], number, multirun=True)).end("finished")
+    for broken in (0, 1, 2):
+        path = tmp_path / f"{broken}/manifest.json"
+        text = path.read_text()
+        path.write_text(text[:20])
+        jobs = SweepFolder(tmp_path).jobs([[f"x={number}"] for number in range(3)])
+        assert jobs.with_status("finished") == [number for number in range(3) if number != broken]
+        assert [note.partition(":")[0] for note in jobs.notes] == [f"{broken}/manifest.json is cut off in the middle"]
+        path.write_text(text)
+
+
 @pytest.mark.parametrize(
     ("made", "asked", "message"),
     [

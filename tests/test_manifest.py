@@ -114,6 +114,12 @@ def test_every_prefix_of_a_manifest_is_whole_or_unreadable(tmp_path: Path) -> No
             read(tmp_path / "manifest.json")
 
 
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").mkdir()
+    with pytest.raises(Unreadable, match=r"^manifest\.json cannot be read: Is a directory"):
+        read_json(tmp_path / "manifest.json")
+
+
 def test_what_has_to_outlast_a_power_failure_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it takes the old file's place: a job's end is, its beats are not."""
     done: list[str] = []

@@ -226,6 +226,16 @@ def test_files(told: Any, tmp_path: Path, kind: str, begins: bytes) -> None:
     assert again.read_bytes() == data
 
 
+@pytest.mark.parametrize("kind", ["svg", "html", "csv", "json"])
+def test_what_was_written_and_where_its_numbers_are_from(kind: str, told: Any, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(APP)
+    code, out, error = told("--config-dir", tmp_path, "-o", tmp_path / f"lr.{kind}")
+    assert (code, error) == (0, "")
+    lines = out.rstrip().split("\n")
+    assert lines[0] == f"{tmp_path / f'lr.{kind}'} is written"
+    assert "lr 0.3 from optimizer.lr" in lines
+
+
 def test_sweeps_are_named_by_what_differs(told: Any) -> None:
     found = json.loads(told("cosine", "scheduler.warmup=0,10%,20%", *RUN, "--json")[1])
     assert [line["label"] for line in found["panels"][0]["lines"]] == ["warmup=0", "warmup=10%", "warmup=20%"]

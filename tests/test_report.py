@@ -270,6 +270,16 @@ def test_landmarks_after_a_stretch_are_those_to_come() -> None:
     assert line.endswith("| lr 0.01 -> 0.0001 | resumed at update 80")
 
 
+def test_what_the_run_has_ends_with_its_last_update() -> None:
+    """Also where the frequency does not divide it."""
+    for interval, size, words in (
+        ("step", "700st", "700 updates, the run has 200"),
+        ("epoch", 35, "35 epochs, the run has 10"),
+    ):
+        node = {"name": "cosine", "T_max": size, "interval": interval, "frequency": 7}
+        assert said(node)[1].startswith(f"cosine: T_max={words}: it ends at ")
+
+
 def test_the_stage_that_it_goes_on_within_is_named() -> None:
     stages = {f"s{i}": {"name": "none", "length": 2} for i in range(5)}
     state = Training({"name": "sequential", "stages": stages}, RUN).start().train(5).state()
