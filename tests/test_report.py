@@ -274,7 +274,7 @@ def test_what_the_run_has_ends_with_its_last_update() -> None:
     """Also where the frequency does not divide it."""
     for interval, size, words in (
         ("step", "700st", "700 updates, the run has 200"),
-        ("epoch", 35, "35 epochs, the run has 10"),
+        ("epoch", "35ep", "35 epochs, the run has 10"),
     ):
         node = {"name": "cosine", "T_max": size, "interval": interval, "frequency": 7}
         assert said(node)[1].startswith(f"cosine: T_max={words}: it ends at ")
