@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import os
 import pty
 import re
@@ -20,6 +21,7 @@ from lr_configs import available, build, registry
 from lr_configs.commands import COMMANDS, main
 from lr_configs.commands.completion import replies
 from lr_configs.commands.listing import torch_class
+from lr_configs.commands.output import as_json
 from lr_configs.commands.show import keys_of
 from lr_configs.config import COMMON
 from lr_configs.described import is_torchs, references
@@ -89,6 +91,12 @@ def test_a_line_for_every_schedule(capsys: Any) -> None:
     assert "█" not in out
     cosine = next(line for line in out.splitlines() if line.startswith("cosine "))
     assert cosine.endswith("it oscillates past an explicit T_max.")  # never cut off in a pipe
+
+
+def test_what_is_not_finite_is_no_json() -> None:
+    for value in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            as_json({"lr": value})
 
 
 def test_as_json(capsys: Any) -> None:

@@ -142,6 +142,20 @@ def test_the_progress_bar_shows_the_rate() -> None:
     assert run.progress_bar_metrics["lr"] == pytest.approx(0.1 * 0.9**14)
 
 
+def test_the_progress_bar_is_the_first_process_s_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    module = Tiny()
+    log = module.log
+
+    def noted(name: str, value: Any, **kwargs: Any) -> None:
+        asked.append((name, kwargs) if name == "lr" else None)
+        log(name, value, **kwargs)
+
+    monkeypatch.setattr(module, "log", noted)
+    trainer(LRSchedulerCallback(STEP, progress_bar=True), max_epochs=1).fit(module, loader(), loader(2))
+    assert [one for one in asked if one] == [("lr", {"prog_bar": True, "logger": False, "rank_zero_only": True})] * 5
+
+
 def test_the_progress_bar_shows_the_rates_of_every_optimizer_and_group() -> None:
     run = trainer(LRSchedulerCallback([STEP, {**STEP, "param": "momentum"}], progress_bar=True))
     run.fit(Tiny(groups=2, momentum=0.5), loader(), loader(2))

@@ -408,6 +408,7 @@ def test_what_the_jobs_returned_by_batch(batch_size: int | None, batches: list[l
     assert launched == batches
     assert [[one.return_value for one in batch] for batch in found] == [[f"x={i}" for i in batch] for batch in batches]
     # the jobs wrote nothing of themselves, and are known all the same
+    assert {read(tmp_path / f"{i}/manifest.json").data["mode"] for i in range(3)} == {"multirun"}
     assert SweepFolder(tmp_path).jobs([["x=0"], ["x=1"], ["x=2"]]).with_status("finished") == [0, 1, 2]
     assert grid.run(config, [["x=0"], ["x=1"], ["x=2"]], batch_size, launch) == []
 

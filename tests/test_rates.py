@@ -239,6 +239,18 @@ def test_last_epoch_without_the_state_of_the_optimizer_is_refused() -> None:
             )
 
 
+def test_a_late_group_that_brings_no_rate_and_gets_one_by_hand() -> None:
+    """What 0 is times an edit, nobody knows: the curve goes through what it has then."""
+    opt = optimizer()
+    schedule = build({"name": "exponential", "gamma": 0.5, "interval": "step"}, opt)
+    advance(opt, schedule, 2)
+    opt.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.0})
+    assert schedule.get_last_lr() == rates(opt) == [0.025, 0.0]
+    opt.param_groups[1]["lr"] = 0.04
+    advance(opt, schedule, 1)
+    assert rates(opt) == pytest.approx([0.0125, 0.02])  # as torch's recursion has it
+
+
 def test_a_late_group_where_the_first_bound_is_zero() -> None:
     opt = optimizer()
     schedule = build({"name": "cyclic", "base_lr": 0.0, "max_lr": 0.1, "step_size_up": 4}, opt)

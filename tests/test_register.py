@@ -152,8 +152,13 @@ def test_a_function_that_gives_no_rate(bad: float) -> None:
     register("broken", lambda t, T: bad if t == 13 else 1.0)
     with pytest.raises(SchedulerConfigError, match=f"name='broken': at step 13 its function gives {bad}"):
         build("broken", optimizer(), H)
-    register("raising", lambda t, T: 1 / (t - 3))
-    with pytest.raises(SchedulerConfigError, match="at step 0 its function gives -0"):
+    register("negative", lambda t, T: 1 / (t - 3))
+    with pytest.raises(SchedulerConfigError, match=r"at step 0 its function gives -0.*Repair \S+<lambda>\.$"):
+        build("negative", optimizer(), H)
+    register("raising", lambda t, T: 1 / 0)
+    with pytest.raises(
+        SchedulerConfigError, match=r"its function raises ZeroDivisionError.*Repair \S+<lambda>, or its keys\.$"
+    ):
         build("raising", optimizer(), H)
 
 
