@@ -280,6 +280,12 @@ def test_what_the_run_has_ends_with_its_last_update() -> None:
         assert said(node)[1].startswith(f"cosine: T_max={words}: it ends at ")
 
 
+@pytest.mark.parametrize(("peak", "shown"), [(0.1, "0.9992 of the base rate"), (0.15, "0.1499"), (0.3, "0.2998")])
+def test_a_rate_above_the_base_is_no_share_of_it(peak: float, shown: str) -> None:
+    (line,) = said({"name": "one_cycle", "max_lr": peak, "total_steps": "640st"})[1:]
+    assert line == f"one_cycle: total_steps=640 updates, the run has 200: it ends at {shown}"
+
+
 def test_the_stage_that_it_goes_on_within_is_named() -> None:
     stages = {f"s{i}": {"name": "none", "length": 2} for i in range(5)}
     state = Training({"name": "sequential", "stages": stages}, RUN).start().train(5).state()
