@@ -162,6 +162,21 @@ def test_a_decay_right_behind_the_warmup() -> None:
     assert (found.config.total_steps, found.config.decay, found.config.warmup) == (90, 90, 10)
 
 
+@pytest.mark.parametrize("left", [0, 1, 2, 3])
+def test_a_linear_decay_of_transformers_right_behind_the_warmup(left: int) -> None:
+    """As get_linear_schedule_with_warmup has it (transformers, optimization.py)."""
+    warmup, steps = 4, 4 + left
+
+    def due(t: int) -> float:
+        return t / warmup if t < warmup else max(0.0, (steps - t) / max(1, steps - warmup))
+
+    follows(
+        from_transformers.converted("linear", warmup, steps, {}, 0.1).config,
+        [lambda t: 0.1 * due(t)],
+        steps + 3 * (left > 0),
+    )
+
+
 @pytest.mark.parametrize("kept", [0, 1])
 def test_a_decay_of_no_steps_in_transformers(kept: int) -> None:
     """The rate falls at once, by the formula: no schedule of ours has a decay of nothing."""

@@ -382,6 +382,15 @@ def test_what_ends_a_job(error: BaseException, expected: tuple[str, str]) -> Non
     assert ending(error) == expected
 
 
+def test_the_line_that_raised() -> None:
+    def inner() -> None:
+        raise ValueError("deep")
+
+    with pytest.raises(ValueError, match="deep") as caught:
+        inner()
+    assert ending(caught.value)[1] == f"ValueError: deep [test_manifest.py:{inner.__code__.co_firstlineno + 1}]"
+
+
 def test_what_ends_a_job_by_way_of_another_error() -> None:
     try:
         try:
@@ -418,6 +427,7 @@ def test_a_whole_manifest_from_the_callback_alone(tmp_path: Path) -> None:
     assert (schedule["name"], schedule["optimizer"], schedule["written"]["warmup"]) == ("cosine", "0", "10%")
     assert (schedule["resolved"]["warmup"], schedule["resolved"]["params"]["T_max"]) == (9, 81)
     expected = curve(NODE, base_lr=0.1, horizon=Horizon(epochs=3, steps_per_epoch=30))
+    assert found["rates"]["lr/SGD/0"].keys() == {"points"}
     used = points(found["rates"]["lr/SGD/0"])
     assert list(used) == list(range(90))
     np.testing.assert_allclose(list(used.values()), expected, rtol=1e-5)

@@ -147,6 +147,12 @@ def test_plain_data_and_back(node: dict[str, Any], horizon: Horizon | None) -> N
 @pytest.mark.parametrize("name", available())
 def test_every_schedule_as_it_is(name: str) -> None:
     plan = resolve(name, RUN)
+    data = plan.to_data()
+    for i, (start, stage) in enumerate(data["stages"]):
+        for wrong in ("ab", {"start": start, "stage": stage}, [start], [start, stage, 3], start, None):
+            damaged = {**data, "stages": [*data["stages"][:i], wrong, *data["stages"][i + 1 :]]}
+            with pytest.raises(SchedulerConfigError, match="stages="):
+                Plan.from_data(damaged)
     assert Plan.from_data(plan.to_data()) == plan == pickle.loads(pickle.dumps(plan)) == copy.deepcopy(plan)
 
 

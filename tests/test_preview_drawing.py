@@ -462,6 +462,14 @@ def test_labels_name_what_differs(given: Any, labels: list[str]) -> None:
     assert [set(label.split()) for label, _ in labelled(given)] == [set(label.split()) for label in labels]
 
 
+def test_a_second_panel_in_a_notebook_has_room_of_its_own() -> None:
+    def height(name: str) -> int:
+        text = lr_configs.registry.parse(name)._repr_svg_()
+        return int(float(str(ElementTree.fromstring(text).get("height"))))
+
+    assert height("one_cycle") == height("cosine") + 80
+
+
 def test_a_config_shows_itself_in_a_notebook() -> None:
     text = lr_configs.registry.parse({"name": "cosine", "warmup": "500st", "T_max": "200ep"})._repr_svg_()
     root = ElementTree.fromstring(text)
