@@ -194,6 +194,11 @@ def test_momenta_of_a_cycle_of_torch() -> None:
     cycle = T.CyclicLR(optimizer(2), 0.01, 0.1, base_momentum=[0.5, 0.6], max_momentum=0.7)
     found: Any = convert.torch(cycle)
     assert (found.base_momentum, found.max_momentum) == ([0.5, 0.6], [0.7, 0.7])
+    once = T.OneCycleLR(optimizer(2), 0.1, 50, base_momentum=[0.5, 0.6], max_momentum=0.7)
+    found = convert.torch(once)
+    assert (found.base_momentum, found.max_momentum) == ([0.5, 0.6], [0.7, 0.7])
+    still = convert.torch(T.OneCycleLR(optimizer(2), 0.1, 50, cycle_momentum=False))
+    assert still.cycle_momentum is False  # type: ignore[attr-defined]
 
 
 def test_lowest_rates_of_a_plateau_of_torch() -> None:
@@ -259,6 +264,11 @@ def test_the_command(capsys: Any) -> None:
     out = capsys.readouterr().out
     assert out.startswith("# timm trains for 302 epochs\n# timm's milestone m takes effect at step m - 1")
     assert yaml.safe_load(out)["milestones"] == [2, 5]
+    floor = ["convert", "transformers", "cosine_with_min_lr", "min_lr=0.01", "--steps", "100"]
+    assert main([*floor, "--lr", "0.1", "--lr", "0.2", "--lr", "0.4"]) == 0
+    several = capsys.readouterr().out
+    assert main([*floor, "--lr", "0.4"]) == 0
+    assert several == capsys.readouterr().out  # the last one counts
     assert main(["convert", "torch", "StepLR", "step_size=30"]) == 0
     assert yaml.safe_load(capsys.readouterr().out)["name"] == "step"
     assert main(["convert", "transformers", "greedy"]) == 2

@@ -291,6 +291,7 @@ def test_shapes() -> None:
         ("1 if t < 50000001 else 1 / (t - 50000001)", "fails at t=50000001"),
         ("1 / (t - 50000001) ** 2 if t > 9 else 1", "fails at t=50000001"),
         ("abs(t - 50000001) - 0.5", "at t=50000001|-0.5"),
+        *((f"1 / abs(t - {50_000_000 + offset})", f"at t={50_000_000 + offset}") for offset in range(1, 100, 14)),
         ("(t - 50000001) * (t - 50000004) + 1", "the factor is -1 at t=50000002"),
         ("log(t - 9e7) if t > 8e7 else 1", "fails at t=80000"),
         ("min(1, (5e7 - t) / 1e7 + 3)", "at t=8000"),

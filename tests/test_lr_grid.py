@@ -22,7 +22,7 @@ from lr_configs.sweeps import folder as folder_module
 from lr_configs.sweeps import grid, process
 from lr_configs.sweeps.files import read_json, write_json
 from lr_configs.sweeps.folder import Jobs, SweepFolder, job_folders, manifests
-from lr_configs.sweeps.grid import _failures
+from lr_configs.sweeps.grid import _changes, _failures
 from lr_configs.sweeps.manifest import Job, Task, read
 
 CONFIG = """
@@ -304,6 +304,15 @@ def test_so_many_failures_are_listed(number: int, more: list[str]) -> None:
 
 
 # --- the folder ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "last"), [(9, "k8 0 -> 1"), (10, "k9 0 -> 1"), (11, "and 1 more"), (25, "and 15 more")]
+)
+def test_so_many_changes_are_listed(number: int, last: str) -> None:
+    before, now = ({f"k{i}": value for i in range(number)} for value in (0, 1))
+    found = _changes(before, now, set())
+    assert (len(found), found[-1]) == (min(number, 11), last)
 
 
 def test_jobs_have_an_order(tmp_path: Path) -> None:

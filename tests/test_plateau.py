@@ -139,6 +139,18 @@ def test_composites_with_a_plateau() -> None:
     assert module.rates[5:] == pytest.approx([0.1] * 5 + [0.05] * 5 + [0.025] * 5)
 
 
+def test_a_late_group_has_the_last_of_the_lowest_rates() -> None:
+    opt = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": 0.1 * (1 + i)} for i in range(2)])
+    schedule: Any = build({**NODE, "min_lr": [0.04, 0.07]}, opt)
+    opt.add_param_group({"params": [torch.zeros(1)], "lr": 0.3})
+    for _ in range(4):
+        schedule.react(1.0)
+    assert [group["lr"] for group in opt.param_groups] == pytest.approx([0.04, 0.07, 0.07])
+    del opt.param_groups[1:]
+    schedule.react(1.0)
+    assert [group["lr"] for group in opt.param_groups] == pytest.approx([0.04])
+
+
 def test_plateau_moves_by_the_metric_alone() -> None:
     class Seen(pl.Callback):
         def on_validation_end(self, trainer: Any, module: Any) -> None:
