@@ -60,7 +60,7 @@ MANY = 100  # tests that have noticed the most
 # --- what can be mutated ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # two of a kind in one statement are two
 class Mutant:
     """One mistake: the text of a file with it, and the lines of the statement and of the function that it sits in."""
 
@@ -68,7 +68,7 @@ class Mutant:
     kind: str
     lines: range
     function: range  # empty where it runs at import
-    make: Callable[[], str | None] = field(compare=False, repr=False)
+    make: Callable[[], str | None] = field(repr=False)
 
 
 def operators() -> dict[str, Any]:

@@ -92,6 +92,11 @@ def test_every_mistake_is_a_program_with_one_place_changed():
         assert len(changes(CODE, text)) == 2
 
 
+def test_every_mistake_is_one_of_its_own():
+    mutants = [mutant for _, mutant in made("def f():\n    return 1 + 1\n")]
+    assert len(set(mutants)) == len(mutants) > 4
+
+
 def test_a_mistake_knows_the_lines_of_its_statement():
     lines = {line for text, mutant in made(CODE) if "or values" in text for line in mutant.lines}
     assert lines == {9, 10, 11, 12}

@@ -139,6 +139,30 @@ def test_composites_with_a_plateau() -> None:
     assert module.rates[5:] == pytest.approx([0.1] * 5 + [0.05] * 5 + [0.025] * 5)
 
 
+class SavesAtItsEnd(Tiny):
+    """Logs in its own epoch end, which comes after every callback's, and saves there."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def on_train_epoch_end(self) -> None:
+        self.log("at_the_end", 1.0)
+        self.trainer.save_checkpoint(self.folder / f"{self.current_epoch}.ckpt")
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+def test_a_checkpoint_behind_the_very_last_metric_has_it(interval: str, tmp_path: Path) -> None:
+    node = {**NODE, "monitor": "at_the_end", "interval": interval}
+    whole = fit(LRSchedulerCallback(node), SavesAtItsEnd(tmp_path), max_epochs=5).rates
+    assert whole[::5] == [0.1, 0.1, 0.05, 0.025, 0.0125]
+    (tmp_path / "again").mkdir()
+    for epoch in range(4):
+        ckpt = tmp_path / f"{epoch}.ckpt"
+        again = fit(LRSchedulerCallback(node), SavesAtItsEnd(tmp_path / "again"), ckpt=ckpt, max_epochs=5)
+        assert again.rates == whole[5 * (epoch + 1) :], epoch
+
+
 def test_a_late_group_has_the_last_of_the_lowest_rates() -> None:
     opt = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": 0.1 * (1 + i)} for i in range(2)])
     schedule: Any = build({**NODE, "min_lr": [0.04, 0.07]}, opt)
