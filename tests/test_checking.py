@@ -271,6 +271,13 @@ def test_what_no_size_makes_right_is_refused() -> None:
     assert error.key.startswith("stages")
 
 
+@pytest.mark.parametrize(("low", "unknown"), [(0, 0), (0.0, 0), (0.01, 1)])
+def test_a_bound_of_0_needs_no_rate(low: float, unknown: int) -> None:
+    (found,) = find({"scheduler": {**OURS, "name": "cyclic", "base_lr": low}})
+    one = check_schedule(found, found.size.given(epochs=3, steps_per_epoch=9))
+    assert (one.error, one.unknown) == (None, ("lr is nowhere: say it with --lr",) * unknown)
+
+
 def test_an_unknown_rate() -> None:
     (found,) = find({"scheduler": {**OURS, "name": "cosine", "eta_min": 5.0}})
     size = found.size.given(epochs=3, steps_per_epoch=9)

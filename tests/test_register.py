@@ -242,6 +242,12 @@ def test_a_config_class() -> None:
         1 / 3,
         1 / 9,
     ]
+    same = "".join(["squ", "ares"])  # a text of its own
+    register(same, registry.entry(same), replace=True)
+    with pytest.raises(
+        SchedulerConfigError, match="name='cubes': SquaresConfig has the name squares already. Register it"
+    ):
+        register("cubes", registry.entry("squares"))
 
 
 # --- a class that is stepped as it is ---------------------------------------------------------------------------------
