@@ -348,7 +348,7 @@ class LightningRun:
     def epochs_ended(self) -> int:
         """Epochs of which every batch has been trained on, be their end still to come, as where a validation saves."""
         progress = self.trainer.fit_loop.epoch_progress.current
-        return int(self.trainer.current_epoch) + (progress.processed < progress.ready and self.epoch_is_through)
+        return int(progress.processed) + (progress.processed < progress.ready and self.epoch_is_through)
 
     @property
     def should_log(self) -> bool:

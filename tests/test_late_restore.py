@@ -142,6 +142,23 @@ def test_from_a_checkpoint_without_any_callback(folder: Path, empty: bool, strat
         fit(LRSchedulerCallback(NODE), ckpt=ckpt, max_epochs=4, strategy=strategy())
 
 
+@pytest.mark.parametrize("limits", [{"max_epochs": 4}, {"max_steps": 20}, {"max_steps": 20, "max_epochs": 9}], ids=str)
+@pytest.mark.parametrize("frequency", [1, 2])
+def test_an_epoch_that_had_ended_does_not_end_again(limits: dict[str, Any], frequency: int, tmp_path: Path) -> None:
+    """With max_steps, Lightning tells once more of the end of the epoch at whose end a checkpoint was written."""
+    node = {"name": "exponential", "gamma": 0.5, "interval": "epoch", "frequency": frequency}
+    save = ModelCheckpoint(tmp_path, every_n_epochs=1, save_on_train_epoch_end=True, save_top_k=-1, filename="{step}")
+    fit(None, Tiny(), save, **limits)
+    for ended in (1, 2, 3):
+        ckpt = str(tmp_path / f"step={5 * ended}.ckpt")
+        rest = np.repeat(range(4), 5)[5 * ended :]
+        kept = fit(LRSchedulerCallback(node, resume="keep"), ckpt=ckpt, **limits).rates
+        np.testing.assert_allclose(kept, 0.1 * 0.5 ** (rest // frequency))
+        if ended + frequency <= 4:  # or it would not advance once
+            anew = fit(LRSchedulerCallback(node, resume="restart"), ckpt=ckpt, **limits).rates
+            np.testing.assert_allclose(anew, 0.1 * 0.5 ** ((rest - ended) // frequency))
+
+
 @pytest.mark.parametrize("strategy", [late, lambda: "auto"])
 def test_the_helper_late(strategy: Any, tmp_path: Path) -> None:
     class Helped(Tiny):
