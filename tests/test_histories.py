@@ -414,13 +414,13 @@ class History:
         if found is None:
             low = self.kind.law(self.t, 0.0, i)
             slope = self.kind.law(self.t, 1.0, i) - low
-        if abs(slope) < 1e-9 and low:
+        if abs(slope) < 1e-15 and low:
             return  # no base rate takes a curve that touches its floor through another rate
         if self.rng.random() < 0.3:
             group["initial_lr"] = 0.08
             self.bases.append(0.08)
             self.arrived[i] = rate
-        elif abs(slope) < 1e-9:
+        elif abs(slope) < 1e-15:
             self.bases.append(rate)
             self.arrived[i] = rate
         elif found is not None:
@@ -429,7 +429,7 @@ class History:
         else:
             self.bases.append((rate - low) / slope)
         self.ratios.append(1.0)
-        trusted = self.kind.late and "initial_lr" not in group and abs(slope) >= 1e-9
+        trusted = self.kind.late and "initial_lr" not in group and abs(slope) >= 1e-15
         if self.twin and trusted:
             self.twin[0].add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": copy.deepcopy(value)})
         else:

@@ -275,6 +275,28 @@ def test_an_edit_in_front_of_a_later_epoch_is_kept_as_torch_keeps_it(name: str) 
             advance(*one)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_small_rate_beside_a_large_one_keeps_an_edit_that_torch_has_seen(first: int) -> None:
+    """What is drift is measured by the group's own base."""
+    bases, edits = [0.1, 1.6][:: 1 - 2 * first], [0.5, 1.0][:: 1 - 2 * first]
+
+    def pair(module: Any) -> tuple[Any, Any]:
+        opt = torch.optim.SGD([{"params": [torch.zeros(1, requires_grad=True)], "lr": base} for base in bases])
+        return opt, module.ExponentialLR(opt, 0.5)
+
+    (mine, before), (theirs, between), (again, after) = pair(ours), pair(T), pair(ours)
+    advance(mine, before, 13)
+    theirs.load_state_dict(mine.state_dict())
+    between.load_state_dict(before.state_dict())
+    advance(theirs, between, 3)
+    for group, edit in zip(theirs.param_groups, edits, strict=True):
+        group["lr"] *= edit
+    after.load_state_dict({**between.state_dict(), "_last_lr": rates(theirs)})
+    again.load_state_dict(theirs.state_dict())
+    advance(again, after)
+    assert rates(again) == pytest.approx([base * edit * 0.5**17 for base, edit in zip(bases, edits, strict=True)])
+
+
 def _arguments(name: str) -> tuple[Any, ...]:
     return {
         "StepLR": (3, 0.5),

@@ -215,8 +215,8 @@ def _find_edits(scheduler: CurveScheduler, writer: Writer, rates: list[float], l
     """Torch's checkpoints do not say what was edited: rates that no drift explains are kept as a ratio."""
     values = writer.rates_at(scheduler.position)
     drift = max(DRIFT, 4 * coarse)
-    near = drift * 1e-2 * max(map(abs, scheduler.group_bases()))
-    for i, (rate, value) in enumerate(zip(rates, values, strict=False)):
+    for i, (rate, value, base) in enumerate(zip(rates, values, scheduler.group_bases(), strict=False)):
+        near = drift * 1e-2 * abs(base)
         if i not in late and value and not math.isclose(rate, value, rel_tol=drift, abs_tol=near):
             writer.scales[i] *= rate / value
 
