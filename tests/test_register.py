@@ -245,7 +245,7 @@ def test_a_config_class() -> None:
     same = "".join(["squ", "ares"])  # a text of its own
     register(same, registry.entry(same), replace=True)
     with pytest.raises(
-        SchedulerConfigError, match="name='cubes': SquaresConfig has the name squares already. Register it"
+        SchedulerConfigError, match=r"name='cubes': SquaresConfig has the name squares already\. Register it"
     ):
         register("cubes", registry.entry("squares"))
 
