@@ -3,9 +3,9 @@
 A sample of mutants is drawn: cosmic-ray's (a comparison turned, an off-by-one, an operator exchanged, a condition negated)
 and dropped statements. First every test runs once under coverage; what a file of tests reaches is kept in `.mutants/` for as
 long as that file and everything that is no test stay the same. Then each mutant meets the tests that reach its lines, the
-quick ones first, until one fails or `--seconds` of them are over; what has noticed others leads. Every run is a fork of one process that has imported
-torch and Lightning already, and has a copy of the checkout of its own: the working tree is never touched. `--again` tries
-only those that survived when the same sample was drawn last.
+quick ones first, until one fails or `--seconds` of them are over; what has noticed others leads. Every run is a fork of one
+process that has imported torch and Lightning already, and has a copy of the checkout of its own: the working tree is never
+touched. `--again` tries only those that survived when the same sample was drawn last.
 """
 
 from __future__ import annotations

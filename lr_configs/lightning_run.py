@@ -291,13 +291,15 @@ class LightningRun:
 
     def drop(self, records: list[LRSchedulerConfig]) -> None:
         """Take schedulers out of Lightning's list, and what they wrote out of their optimizers."""
+        kept = [record for record in self.records if not any(record is one for one in records)]
         for record in records:
             optimizer: Any = getattr(record.scheduler, "optimizer", None)
             if optimizer is not None and optimizer in self._groups:  # as it was before a schedule of ours
-                optimizers.put_back(optimizer, self._groups[optimizer], {getattr(record.scheduler, "param", "lr")})
+                beside = [one.scheduler for one in kept if getattr(one.scheduler, "optimizer", None) is optimizer]
+                others = set().union(*map(optimizers.driven, beside))
+                optimizers.put_back(optimizer, self._groups[optimizer], optimizers.driven(record.scheduler), others)
             elif optimizer is not None:
                 optimizers.without_schedule(optimizer, record.scheduler)
-        kept = [record for record in self.records if not any(record is one for one in records)]
         self.trainer.strategy.lr_scheduler_configs = kept
 
     # -------------------------------------------------------------------------------- checkpoints

@@ -135,12 +135,12 @@ def driven(scheduler: Any) -> set[str]:
     return {getattr(scheduler, "param", "lr"), *moved}
 
 
-def put_back(optimizer: Optimizer, groups: list[Group], params: Iterable[str]) -> None:
+def put_back(optimizer: Optimizer, groups: list[Group], params: Iterable[str], others: Iterable[str] = ()) -> None:
     """Undo what schedules of `params` ever wrote: give the groups what `groups` has.
 
-    A group that was not there then keeps its own initial rate.
+    A group that was not there then keeps its own initial rate. What `others` name, other schedules drive: it is left alone.
     """
-    keys = {param.partition(".")[0] for param in params} | {"momentum", "betas"}
+    keys = {param.partition(".")[0] for param in (*params, *MOMENTUM)} - {one.partition(".")[0] for one in others}
     for i, group in enumerate(optimizer.param_groups):
         before = groups[i] if i < len(groups) else _as_it_arrived(group)
         for key in [*group]:

@@ -347,6 +347,23 @@ def test_of_several_only_what_drives_the_same_gives_way(own: Any) -> None:
     assert set(replaced[2]) == {0.9}
 
 
+@pytest.mark.parametrize("param", ["weight_decay", "momentum"])
+def test_replacing_leaves_alone_what_stands_beside(param: str) -> None:
+    node = {**WEIGHT_DECAY, "param": param}
+
+    class Both(Tiny):
+        def configure_optimizers(self) -> Any:
+            optimizer = super().configure_optimizers()
+            step = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.1)
+            return [optimizer], [step, lr_configs.build(node, optimizer)]
+
+    found = both("cosine", Both(weight_decay=0.1, momentum=0.9), on_existing="replace")
+    np.testing.assert_allclose(found[0], expected("cosine", Horizon(epochs=3, steps_per_epoch=5)))
+    np.testing.assert_allclose(
+        found[1 if param == "weight_decay" else 2], {"weight_decay": 0.1, "momentum": 0.9}[param] * RISING
+    )
+
+
 def test_what_moves_along_is_driven_as_well() -> None:
     with pytest.raises(SchedulerConfigError, match="returns a OneCycleLR already, and both would drive momentum"):
         both(MOMENTUM, OwnCycle(momentum=0.9))
