@@ -156,11 +156,11 @@ class Driver:
 
     def _put_back(self, track: Track) -> None:
         params = {track.plan.config.param, track.asked.plan.config.param}
-        if "lr" in params:
-            # The checkpoint may have driven what this run leaves alone.
-            others = {one.plan.config.param for one in self.tracks if one.key == track.key}
-            params |= resume.params(self._loaded[0] if self._loaded else None, track.key) - others
-        optimizers.put_back(track.optimizer, self._groups[id(track.optimizer)], params)
+        if "lr" in params:  # the checkpoint may have driven what this run leaves alone
+            params |= resume.params(self._loaded[0] if self._loaded else None, track.key)
+        beside = [one for one in self.tracks if one.optimizer is track.optimizer and one is not track]
+        others = set().union(*(one.plan.config.drives for one in beside))
+        optimizers.put_back(track.optimizer, self._groups[id(track.optimizer)], params, others)
 
     def start(self, updates: int = 0, epochs: int = 0) -> None:
         """Begin, over what remains of the run where it has no checkpoint; or go on: everything else is restored.

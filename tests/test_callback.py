@@ -364,6 +364,17 @@ def test_replacing_leaves_alone_what_stands_beside(param: str) -> None:
     )
 
 
+def test_a_restart_of_the_one_leaves_alone_what_the_other_has_begun(tmp_path: Path) -> None:
+    save = ModelCheckpoint(tmp_path, every_n_train_steps=5, save_top_k=-1, filename="{step}")
+    seen = []
+    for given in ([ONE_CYCLE, WEIGHT_DECAY], [ONE_CYCLE]):
+        fit(LRSchedulerCallback([ONE_CYCLE, WEIGHT_DECAY]), Tiny(momentum=0.9, weight_decay=0.1), save)
+        watch, callback = Watch(), LRSchedulerCallback(given, resume="restart")
+        fit(callback, Tiny(momentum=0.9, weight_decay=0.1), watch, ckpt=tmp_path / "step=5.ckpt", max_epochs=4)
+        seen.append([(rate, momentum) for rate, _, momentum in watch.seen])
+    assert seen[0] == seen[1]
+
+
 def test_what_moves_along_is_driven_as_well() -> None:
     with pytest.raises(SchedulerConfigError, match="returns a OneCycleLR already, and both would drive momentum"):
         both(MOMENTUM, OwnCycle(momentum=0.9))
